@@ -1,0 +1,104 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// Every target of Weft builds in Swift 6 language mode with warnings as errors. The list of a target's dependencies is
+// the list of arrows in Docs/architecture.md; `Tests/arrows.sh` checks imports against both.
+let strict: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+let package = Package(
+  name: "weft",
+  products: [
+    .executable(name: "weftd", targets: ["weftd"]),
+    .executable(name: "weft", targets: ["weft"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
+    .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
+    .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0", traits: []),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CNetlink", pkgConfig: "libnl-3.0 libnl-route-3.0",
+      providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]),
+    .target(name: "CLinux"),
+    .target(name: "Wire", swiftSettings: strict),
+    .target(name: "Membership", dependencies: ["Wire"], swiftSettings: strict),
+    .target(name: "Registry", dependencies: ["Wire"], swiftSettings: strict),
+    .target(name: "Overlay", dependencies: ["Wire", "Registry"], swiftSettings: strict),
+    .target(
+      name: "Security",
+      dependencies: [
+        "Wire",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "SwiftASN1", package: "swift-asn1"),
+        .product(name: "X509", package: "swift-certificates"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ], swiftSettings: strict),
+    .target(name: "Kernel", dependencies: ["CNetlink", "CLinux", "Wire"], swiftSettings: strict),
+    .target(
+      name: "Control",
+      dependencies: [
+        "Wire",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+      ], swiftSettings: strict),
+    .target(
+      name: "Agent",
+      dependencies: [
+        "CLinux", "Wire", "Membership", "Registry", "Overlay", "Security", "Kernel", "Control",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ], swiftSettings: strict),
+    .executableTarget(
+      name: "weftd",
+      dependencies: [
+        "Agent",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ], swiftSettings: strict),
+    .executableTarget(
+      name: "weft",
+      dependencies: [
+        "Control",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ], swiftSettings: strict),
+    .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: strict),
+    .testTarget(name: "MembershipTests", dependencies: ["Membership", "Wire"], swiftSettings: strict),
+    .testTarget(name: "RegistryTests", dependencies: ["Registry", "Wire"], swiftSettings: strict),
+    .testTarget(name: "OverlayTests", dependencies: ["Overlay", "Registry", "Wire"], swiftSettings: strict),
+    .testTarget(
+      name: "SecurityTests",
+      dependencies: [
+        "Security", "Wire",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ], swiftSettings: strict),
+    .testTarget(name: "ControlTests", dependencies: ["Control", "Wire"], swiftSettings: strict),
+    .testTarget(name: "AgentTests", dependencies: ["Agent", "CLinux", "Security", "Wire"], swiftSettings: strict),
+    .testTarget(
+      name: "SimulationTests", dependencies: ["Membership", "Registry", "Wire"], swiftSettings: strict),
+    .testTarget(name: "KernelTests", dependencies: ["Kernel", "Overlay", "CLinux", "Wire"], swiftSettings: strict),
+    .testTarget(name: "EndToEndTests", dependencies: ["Wire"], swiftSettings: strict),
+  ]
+)
