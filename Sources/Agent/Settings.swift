@@ -1,0 +1,70 @@
+import Logging
+import Wire
+
+/// What `weftd` was told by its flags and `WEFT_*` variables, checked before anything on the system is touched.
+package struct Settings: Sendable {
+  /// Which packet path carries encrypted networks.
+  package enum DataPlane: String, Sendable, CaseIterable {
+    case auto, kernel, user
+  }
+
+  package var stateDirectory: String
+  package var socket: String
+  /// The host's name in the pool, as people see it.
+  package var name: String
+  /// An address of this host or the name of an interface: where the tunnels end.
+  package var underlay: String
+  /// UDP for gossip, TCP for join and sync.
+  package var port: UInt16
+  package var dataPlane: DataPlane
+  package var logLevel: Logger.Level
+
+  package init(
+    stateDirectory: String, socket: String, name: String, underlay: String, port: UInt16, dataPlane: DataPlane,
+    logLevel: Logger.Level
+  ) throws(SettingsError) {
+    guard stateDirectory.hasPrefix("/") else { throw .relativePath(flag: "--state-dir", stateDirectory) }
+    guard socket.hasPrefix("/") else { throw .relativePath(flag: "--socket", socket) }
+    guard !underlay.isEmpty else { throw .noUnderlay }
+    guard Self.isHostName(name) else { throw .name(name) }
+    guard port != 0 else { throw .port }
+    self.stateDirectory = stateDirectory
+    self.socket = socket
+    self.name = name
+    self.underlay = underlay
+    self.port = port
+    self.dataPlane = dataPlane
+    self.logLevel = logLevel
+  }
+
+  private static func isHostName(_ name: String) -> Bool {
+    (1...63).contains(name.utf8.count)
+      && name.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
+          true
+        default: false
+        }
+      }
+  }
+}
+
+/// A flag or variable that cannot be used.
+package enum SettingsError: Error, CustomStringConvertible {
+  case relativePath(flag: String, String)
+  case noUnderlay
+  case name(String)
+  case port
+
+  package var description: String {
+    switch self {
+    case .relativePath(let flag, let path): "\(flag) needs an absolute path, not '\(path)'."
+    case .noUnderlay:
+      "Say where this host's tunnels end: pass --underlay with an address or an interface of this host, or set WEFT_UNDERLAY."
+    case .name(let name):
+      "'\(name.prefix(80))' cannot be a host name here: use 1 to 63 letters, digits, '.', '-' or '_' with --name."
+    case .port: "Port 0 cannot be used: pass --port with a number from 1 to 65535, the same on every host."
+    }
+  }
+}
