@@ -1,0 +1,67 @@
+extension API {
+  /// Makes a pool of which this host is the first. `POST /v1/pool/init`.
+  package struct InitPool: Codable, Sendable, Equatable {
+    /// nil: the agent chooses.
+    package var name: String?
+
+    package init(name: String? = nil) { self.name = name }
+  }
+
+  /// Asks for a token with which other hosts join. `POST /v1/pool/tokens`.
+  package struct Invite: Codable, Sendable, Equatable {
+    /// Lifetime in seconds; nil: one hour.
+    package var ttl: Int?
+    /// How many hosts may use it; nil: one.
+    package var uses: Int?
+
+    package init(ttl: Int? = nil, uses: Int? = nil) {
+      self.ttl = ttl
+      self.uses = uses
+    }
+  }
+
+  /// Makes this host part of a pool. `POST /v1/pool/join`.
+  package struct JoinPool: Codable, Sendable, Equatable {
+    /// A host of the pool: an address, with a port if it is not the default one.
+    package var address: String
+    package var token: String
+
+    package init(address: String, token: String) {
+      self.address = address
+      self.token = token
+    }
+  }
+
+  /// Makes a network; what is nil takes its default. `POST /v1/networks`.
+  package struct CreateNetwork: Codable, Sendable, Equatable {
+    package var name: String
+    package var encap: Encapsulation?
+    package var encryption: Encryption?
+    package var mtu: Int?
+    package var vni: Int?
+    package var bridge: String?
+
+    package init(
+      name: String, encap: Encapsulation? = nil, encryption: Encryption? = nil, mtu: Int? = nil, vni: Int? = nil,
+      bridge: String? = nil
+    ) {
+      self.name = name
+      self.encap = encap
+      self.encryption = encryption
+      self.mtu = mtu
+      self.vni = vni
+      self.bridge = bridge
+    }
+  }
+
+  /// Changes a network; what is nil stays. `PATCH /v1/networks/{network}`.
+  package struct SetNetwork: Codable, Sendable, Equatable {
+    package var name: String?
+    package var mtu: Int?
+
+    package init(name: String? = nil, mtu: Int? = nil) {
+      self.name = name
+      self.mtu = mtu
+    }
+  }
+}
