@@ -1,11 +1,11 @@
 extension API {
   /// How frames travel between hosts.
-  package enum Encapsulation: String, Codable, Sendable, CaseIterable {
+  package enum Encapsulation: String, Choice, Sendable {
     case vxlan, gre
   }
 
   /// Whether a network's frames may leave a host in clear.
-  package enum Encryption: String, Codable, Sendable, CaseIterable {
+  package enum Encryption: String, Choice, Sendable {
     case required, off
   }
 

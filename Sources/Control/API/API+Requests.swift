@@ -1,6 +1,8 @@
 extension API {
   /// Makes a pool of which this host is the first. `POST /v1/pool/init`.
-  package struct InitPool: Codable, Sendable, Equatable {
+  package struct InitPool: StrictRequest, Equatable {
+    package static let fields = ["name"]
+
     /// nil: the agent chooses.
     package var name: String?
 
@@ -8,7 +10,9 @@ extension API {
   }
 
   /// Asks for a token with which other hosts join. `POST /v1/pool/tokens`.
-  package struct Invite: Codable, Sendable, Equatable {
+  package struct Invite: StrictRequest, Equatable {
+    package static let fields = ["ttl", "uses"]
+
     /// Lifetime in seconds; nil: one hour.
     package var ttl: Int?
     /// How many hosts may use it; nil: one.
@@ -21,7 +25,9 @@ extension API {
   }
 
   /// Makes this host part of a pool. `POST /v1/pool/join`.
-  package struct JoinPool: Codable, Sendable, Equatable {
+  package struct JoinPool: StrictRequest, Equatable {
+    package static let fields = ["address", "token"]
+
     /// A host of the pool: an address, with a port if it is not the default one.
     package var address: String
     package var token: String
@@ -33,7 +39,9 @@ extension API {
   }
 
   /// Makes a network; what is nil takes its default. `POST /v1/networks`.
-  package struct CreateNetwork: Codable, Sendable, Equatable {
+  package struct CreateNetwork: StrictRequest, Equatable {
+    package static let fields = ["name", "encap", "encryption", "mtu", "vni", "bridge"]
+
     package var name: String
     package var encap: Encapsulation?
     package var encryption: Encryption?
@@ -55,7 +63,9 @@ extension API {
   }
 
   /// Changes a network; what is nil stays. `PATCH /v1/networks/{network}`.
-  package struct SetNetwork: Codable, Sendable, Equatable {
+  package struct SetNetwork: StrictRequest, Equatable {
+    package static let fields = ["name", "mtu"]
+
     package var name: String?
     package var mtu: Int?
 
