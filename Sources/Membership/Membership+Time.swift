@@ -1,0 +1,56 @@
+import Wire
+
+extension Membership {
+  /// When `advance(to:)` must be called next; nil while there is nothing to wait for.
+  package var deadline: Instant? {
+    guard isStarted, !roster.isEmpty else { return nil }
+    var times: [Instant?] = [rumourQueue.isEmpty ? nil : nextGossip]
+    if !isLeaving {
+      times += [probe.map { $0.isIndirect || $0.isAnswered ? $0.end : $0.timeout } ?? nextProbe, nextSilent]
+    }
+    for relay in relays.values { times.append(relay.nackAt ?? relay.end) }
+    for (host, suspicion) in suspicions {
+      times += [suspicion.end, table[host]?.tcpAt, isWitnessed(host) ? suspicion.witnessTime : nil]
+    }
+    for (host, since) in agentsDown where table[host]?.state == .agentDown {
+      times.append(since + configuration.agentDownLimit)
+    }
+    return times.compactMap { $0 }.min()
+  }
+
+  /// Does all that is due at `now`. Called early it does nothing; called late it knows that this host stood still.
+  package mutating func advance(to now: Instant) -> [Effect] {
+    guard isStarted else { return [] }
+    var effects = observe(now)
+    effects += expireRelays(now: now)
+    effects += judgeSuspicions(now: now)
+    effects += judgeAgentsDown(now: now)
+    if !isLeaving {
+      effects += advanceProbe(now: now)
+      effects += pingSilent(now: now)
+    }
+    effects += gossip(now: now)
+    return effects
+  }
+
+  /// Notices a pause of this host by an overdue deadline, at whatever input comes first. What was under way proves
+  /// nothing then: probes are dropped without blame, suspicions start anew, and nobody is called dead before every
+  /// member in force has been probed once more.
+  mutating func observe(_ now: Instant) -> [Effect] {
+    guard isStarted, let due = deadline, now > due + configuration.pauseTolerance else { return [] }
+    probe = nil
+    relays.removeAll()
+    nextProbe = now
+    nextSilent = now
+    nextGossip = now
+    probesOwed = liveCount - 1
+    health.change(by: 1)
+    for host in suspicions.keys.sorted() {
+      guard let source = suspicions[host]?.sources.first else { continue }
+      table[host]?.tcpAt = now
+      suspicions[host] = Suspicion(source: source, now: now, live: liveCount, configuration: configuration)
+    }
+    guard !isLeaving else { return [.paused(now - due)] }
+    return [.paused(now - due)] + pick(configuration.startBurst) { _ in true }.flatMap { ping($0, now: now) }
+  }
+}
