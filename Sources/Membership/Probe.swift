@@ -7,7 +7,7 @@ struct Probe: Sendable {
   /// When the other ways are tried.
   let timeout: Instant
   /// When the period is over.
-  let end: Instant
+  var end: Instant
   /// True once the other ways are under way.
   var isIndirect = false
   /// Who was asked to probe in our place.
