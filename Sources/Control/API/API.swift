@@ -14,4 +14,7 @@ package enum API {
 
   /// Where an agent listens unless it was told otherwise.
   package static let defaultSocket = "/run/weft/weft.sock"
+
+  /// The release of Weft that this is, the same for agent and command line.
+  package static let release = "0.1.0"
 }

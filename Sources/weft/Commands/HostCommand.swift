@@ -1,0 +1,93 @@
+import ArgumentParser
+import Control
+
+struct HostCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "host", abstract: "Look at the hosts of the pool, and evict one.",
+    subcommands: [List.self, Show.self, Evict.self])
+
+  /// The route of one host.
+  static func path(_ host: String) -> String { "/v1/hosts/\(PercentEncoding.encode(host))" }
+
+  static func word(_ state: API.HostState) -> String {
+    switch state {
+    case .agentDown: "agent down"
+    default: state.rawValue
+    }
+  }
+}
+
+/// A host by its name or ID.
+struct HostArgument: ParsableArguments {
+  @Argument(help: ArgumentHelp("The name or the ID of a host.", valueName: "host"))
+  var host: String
+
+  func validate() throws { if host.isEmpty { throw ValidationError("Give the name or the ID of a host.") } }
+}
+
+extension HostCommand {
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "All hosts of the pool.")
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: FormatOptions
+
+    func run() async throws {
+      let answer = try await connection.client.get([API.Host].self, "/v1/hosts")
+      if format.json { return Output.bytes(answer.bytes) }
+      var table = Table("NAME", "STATE", "ADDRESS", "MTU", "RELEASE", "NOTE")
+      for host in answer.value {
+        var notes = host.isSelf ? ["this host"] : []
+        if !host.problems.isEmpty { notes.append(Text.count(host.problems.count, "problem")) }
+        table.add(
+          host.name, HostCommand.word(host.state), host.address ?? "", host.mtu.map(String.init) ?? "",
+          host.release ?? "",
+          notes.joined(separator: ", "))
+      }
+      table.print()
+    }
+  }
+
+  struct Show: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "show", abstract: "One host of the pool.")
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var format: FormatOptions
+    @OptionGroup var argument: HostArgument
+
+    func run() async throws {
+      let answer = try await connection.client.get(API.Host.self, HostCommand.path(argument.host))
+      if format.json { return Output.bytes(answer.bytes) }
+      let host = answer.value
+      var sheet = Sheet()
+      sheet.add("Name", host.name + (host.isSelf ? " (this host)" : ""))
+      sheet.add("ID", host.id)
+      sheet.add("State", HostCommand.word(host.state))
+      sheet.add("Address", host.address ?? "")
+      sheet.add("MTU", host.mtu.map(String.init) ?? "")
+      sheet.add("Release", host.release ?? "")
+      sheet.add("Capabilities", Text.list(host.capabilities))
+      sheet.add("Incarnation", String(host.incarnation))
+      sheet.add("Boot", host.boot ?? "")
+      sheet.add("Version", String(host.version))
+      sheet.add("Key epoch", host.epoch == 0 ? "" : String(host.epoch))
+      sheet.add("Networks", Text.list(host.networks))
+      sheet.print()
+      for problem in host.problems { Output.line(Text.plain("Problem: \(problem)")) }
+    }
+  }
+
+  struct Evict: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "evict", abstract: "Shut a host out of the pool for ever.")
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var argument: HostArgument
+
+    func run() async throws {
+      let host = try await connection.client.send(
+        API.Host.self, .POST, HostCommand.path(argument.host) + "/evict", timeout: .seconds(30))
+      Output.line(Text.plain("Host \(host.name) is evicted: its keys count for nothing in this pool any more."))
+    }
+  }
+}

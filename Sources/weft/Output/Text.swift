@@ -1,0 +1,20 @@
+/// Words for people.
+enum Text {
+  /// Names come from other hosts and from guests: what would steer a terminal is shown as `?`.
+  static func plain(_ text: String) -> String {
+    var result = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
+        result.append("?")
+      default: result.append(scalar)
+      }
+    }
+    return String(result)
+  }
+
+  /// `1 host`, `3 hosts`.
+  static func count(_ number: Int, _ word: String) -> String { "\(number) \(word)\(number == 1 ? "" : "s")" }
+
+  static func list(_ words: [String]) -> String { words.isEmpty ? "-" : words.joined(separator: ", ") }
+}
