@@ -15,7 +15,8 @@ extension Membership {
   private mutating func beginProbe(now: Instant) -> [Effect] {
     let end = now + health.scale(configuration.probeInterval)
     nextProbe = end
-    guard let target = order.next(using: &generator, where: { table[$0]?.isInForce ?? false }) else {
+    let members = table
+    guard let target = order.next(using: &generator, where: { members[$0]?.isInForce ?? false }) else {
       probesOwed = 0
       return []
     }
@@ -33,9 +34,8 @@ extension Membership {
     current.end = max(current.end, now + (current.end - current.timeout))
     nextProbe = current.end
     if table[current.target]?.isReachable ?? false {
-      current.relays = pick(configuration.indirectProbes) {
-        $0 != current.target && (table[$0]?.isReachable ?? false)
-      }
+      let target = current.target
+      current.relays = pick(configuration.indirectProbes) { $0 != target && $1.isReachable }
     }
     probe = current
     return startTCP(current.target, now: now)
@@ -63,7 +63,8 @@ extension Membership {
   mutating func pingSilent(now: Instant) -> [Effect] {
     guard let due = nextSilent, now >= due else { return [] }
     nextSilent = now + configuration.silentInterval
-    guard let target = silentOrder.next(using: &generator, where: { table[$0]?.isSilent ?? false }) else { return [] }
+    let members = table
+    guard let target = silentOrder.next(using: &generator, where: { members[$0]?.isSilent ?? false }) else { return [] }
     let effects = ping(target, now: now)
     guard let member = table[target], member.standing == nil, member.lastBoot != nil else { return effects }
     return effects + startTCP(target, now: now)

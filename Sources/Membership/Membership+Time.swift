@@ -51,6 +51,6 @@ extension Membership {
       suspicions[host] = Suspicion(source: source, now: now, live: liveCount, configuration: configuration)
     }
     guard !isLeaving else { return [.paused(now - due)] }
-    return [.paused(now - due)] + pick(configuration.startBurst) { _ in true }.flatMap { ping($0, now: now) }
+    return [.paused(now - due)] + pick(configuration.startBurst) { _, _ in true }.flatMap { ping($0, now: now) }
   }
 }

@@ -73,7 +73,7 @@ package struct Membership: Sendable {
     guard !isStarted else { return [] }
     isStarted = true
     startTimers(now: now)
-    return pick(configuration.startBurst) { _ in true }.flatMap { ping($0, now: now) }
+    return pick(configuration.startBurst) { _, _ in true }.flatMap { ping($0, now: now) }
   }
 
   /// A host that the pool's records name. It counts as dead until something is heard of it.
@@ -130,8 +130,8 @@ package struct Membership: Sendable {
   }
 
   /// Up to `count` members that fit, drawn at random.
-  mutating func pick(_ count: Int, where fits: (HostID) -> Bool) -> [HostID] {
-    var fitting = roster.filter(fits)
+  mutating func pick(_ count: Int, where fits: (HostID, Member) -> Bool) -> [HostID] {
+    var fitting = roster.filter { host in table[host].map { fits(host, $0) } ?? false }
     let taken = min(max(0, count), fitting.count)
     for index in 0..<taken {
       fitting.swapAt(index, Int.random(in: index..<fitting.count, using: &generator))
