@@ -1,0 +1,62 @@
+import Glibc
+
+/// A ping that runs while something else happens.
+final class ContinuousPing {
+  private let child: Child
+
+  init(_ child: Child) { self.child = child }
+
+  /// What it has seen so far, or in all once it was stopped.
+  struct Report: CustomStringConvertible {
+    var sent: Int
+    var lost: Int
+    var duplicates: Int
+    /// The longest time between two answers, in seconds.
+    var gap: Double
+
+    var description: String { "\(lost) of \(sent) lost, \(duplicates) twice, gap \(Int(gap * 1000)) ms" }
+  }
+
+  var answers: Int { Self.parse(Files.text(child.output)).answered.count }
+
+  /// Waits until `count` more pings are answered.
+  func proceed(_ count: Int, within seconds: Double = 15) throws {
+    let goal = answers + count
+    try eventually(within: seconds, "\(count) more pings are answered") { answers >= goal }
+  }
+
+  /// Ends it. A request that is on its way at that moment is not lost; one before the last answer is.
+  func stop() throws -> Report {
+    child.signal(SIGINT)
+    child.wait(within: 5)
+    let text = Files.text(child.output)
+    let parsed = Self.parse(text)
+    guard let sent = text.split(separator: "\n").last(where: { $0.contains("packets transmitted") })?
+      .split(separator: " ").first.flatMap({ Int($0) })
+    else { throw Failure("ping ended without a summary: \(text.suffix(300))") }
+    guard let last = parsed.answered.max() else { throw Failure("not one of \(sent) pings was answered") }
+    let tail = sent - last
+    return Report(
+      sent: sent, lost: last - parsed.answered.count + (tail > 2 ? tail : 0), duplicates: parsed.duplicates,
+      gap: parsed.gap)
+  }
+
+  private static func parse(_ text: String) -> (answered: Set<Int>, duplicates: Int, gap: Double) {
+    var answered: Set<Int> = []
+    var duplicates = 0
+    var gap = 0.0
+    var previous: Double?
+    for line in text.split(separator: "\n") {
+      // [1700000000.123456] 64 bytes from 10.7.0.1: icmp_seq=12 ttl=64 time=0.1 ms
+      let words = line.split(separator: " ")
+      guard let time = words.first.flatMap({ Double($0.dropFirst().dropLast()) }), words.count > 4,
+        let sequence = words.first(where: { $0.hasPrefix("icmp_seq=") }).flatMap({ Int($0.dropFirst(9)) }),
+        words[2] == "bytes"
+      else { continue }
+      if let previous { gap = max(gap, time - previous) }
+      previous = time
+      if line.contains("DUP!") || !answered.insert(sequence).inserted { duplicates += 1 }
+    }
+    return (answered, duplicates, gap)
+  }
+}

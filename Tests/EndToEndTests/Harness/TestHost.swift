@@ -1,0 +1,146 @@
+import Glibc
+import Testing
+
+/// A host of the pool: a namespace with an address on the underlay, and a real agent in it.
+final class TestHost {
+  let number: Int
+  let name: String
+  let namespace: Namespace
+  let address: String
+  let directory: String
+  private(set) var agent: Child?
+  /// The agent is meant to run: that it does is checked when the test ends.
+  private(set) var isMeantToRun = false
+
+  var stateDirectory: String { directory + "/state" }
+  var socket: String { directory + "/weft.sock" }
+  var log: String { directory + "/weftd.log" }
+  /// The end of its underlay link inside the underlay's namespace.
+  var underlayPort: String { "host\(number)" }
+
+  init(number: Int, namespace: Namespace, address: String, directory: String) throws {
+    self.number = number
+    name = "host\(number)"
+    self.namespace = namespace
+    self.address = address
+    self.directory = directory
+    mkdir(directory, 0o755)
+  }
+
+  // MARK: The agent
+
+  /// The agent's words, with what a test wants different.
+  func agentCommand(
+    stateDirectory: String? = nil, socket: String? = nil, underlay: String? = nil, more: [String] = []
+  ) -> [String] {
+    [TestRun.weftd, "--state-dir", stateDirectory ?? self.stateDirectory, "--socket", socket ?? self.socket]
+      + ["--name", name, "--underlay", underlay ?? address] + more
+  }
+
+  /// Starts the agent and returns when it answers.
+  func start(within seconds: Double = 20) throws {
+    let child = try Child(namespace.commandWithSys(agentCommand()), output: log, errors: log)
+    agent = child
+    isMeantToRun = true
+    try eventually(within: seconds, "the agent of \(name) answers") {
+      guard child.isRunning else { throw Failure("weftd ended with \(child.status ?? -1)") }
+      return try attempt("pool", "status").status == 0
+    }
+  }
+
+  /// kill -9.
+  func crashAgent() {
+    isMeantToRun = false
+    agent?.signal(SIGKILL)
+    agent?.wait(within: 10)
+  }
+
+  /// SIGTERM, and it has to end cleanly.
+  func stopAgent() throws {
+    isMeantToRun = false
+    agent?.signal(SIGTERM)
+    let status = agent?.wait(within: 15)
+    guard status == 0 else {
+      throw Failure("the agent of \(name) ended with \(status.map(String.init) ?? "kill -9") after SIGTERM")
+    }
+  }
+
+  /// Runs an agent that is meant to refuse to start, and gives its last line.
+  func refusal(_ command: [String], within seconds: Double = 15) throws -> String {
+    let answer = try run(namespace.commandWithSys(command), within: seconds)
+    guard answer.status != 0, answer.status < 128 else {
+      throw Failure("expected weftd to refuse with a sentence: \(answer.said)")
+    }
+    guard let line = answer.errors.split(separator: "\n").last else {
+      throw Failure("weftd refused without a word: \(answer.said)")
+    }
+    return String(line)
+  }
+
+  // MARK: The command line
+
+  /// `weft` on this host, whatever it answers.
+  func attempt(_ words: [String], within seconds: Double = 70) throws -> Answer {
+    try run([TestRun.weft, "--socket", socket] + words, within: seconds)
+  }
+
+  func attempt(_ words: String...) throws -> Answer { try attempt(words) }
+
+  /// `weft` on this host, which has to succeed.
+  @discardableResult
+  func weft(_ words: String...) throws -> String {
+    let answer = try attempt(words)
+    guard answer.status == 0 else {
+      throw Failure("weft \(words.joined(separator: " ")) on \(name): \(answer.said)")
+    }
+    return answer.output
+  }
+
+  func hosts() throws -> [HostView] { try JSON.decode([HostView].self, from: weft("host", "list", "--json")) }
+
+  func host(_ name: String) throws -> HostView? { try hosts().first { $0.name == name } }
+
+  func networks() throws -> [NetworkView] {
+    try JSON.decode([NetworkView].self, from: weft("network", "list", "--json"))
+  }
+
+  func network(_ name: String) throws -> NetworkView {
+    guard let view = try networks().first(where: { $0.name == name }) else {
+      throw Failure("\(self.name) knows no network \(name)")
+    }
+    return view
+  }
+
+  func bindings(_ network: String? = nil) throws -> [BindingView] {
+    let filter = network.map { ["--network", $0] } ?? []
+    let answer = try attempt(["mac", "list", "--json"] + filter)
+    guard answer.status == 0 else { throw Failure("weft mac list on \(name): \(answer.said)") }
+    return try JSON.decode([BindingView].self, from: answer.output)
+  }
+
+  func binding(_ mac: String, in network: String) throws -> BindingView? {
+    try bindings(network).first { $0.mac == mac }
+  }
+
+  /// A token for `uses` hosts.
+  func invite(_ words: String...) throws -> String {
+    let answer = try attempt(["pool", "invite"] + words)
+    guard answer.status == 0 else { throw Failure("weft pool invite: \(answer.said)") }
+    let lines = answer.output.split(separator: "\n")
+    guard lines.count == 1 else { throw Failure("a token stands alone on stdout, found: \(answer.output)") }
+    return String(lines[0])
+  }
+
+  // MARK: The kernel
+
+  /// The underlay addresses to which the kernel floods a network's frames, sorted.
+  func floodList(_ network: String) throws -> [String] {
+    try namespace.fdb(try self.network(network).device)
+      .filter { $0.mac == "00:00:00:00:00:00" }.compactMap(\.dst).sorted()
+  }
+
+  /// Where the kernel sends frames for a MAC: an underlay address, or nil.
+  func remote(_ mac: String, in network: String) throws -> String? {
+    try namespace.fdb(try self.network(network).device).first { $0.mac == mac && $0.dst != nil }?.dst
+  }
+}
