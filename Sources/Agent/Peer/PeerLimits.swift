@@ -1,0 +1,20 @@
+/// The bounds of the TLS transport.
+package struct PeerLimits: Sendable {
+  /// The longest request of a member, and the longest answer, in bytes.
+  package static let maximumMessage = 16 << 20
+  /// The longest request of a host that is not a member, in bytes.
+  package static let maximumStrangerMessage = 64 << 10
+
+  /// From the accepted connection to the end of the TLS handshake.
+  package var handshake: Duration = .seconds(5)
+  /// From the end of the handshake, or from the last answer, to the end of the next request.
+  package var idle: Duration = .seconds(30)
+  /// How long a caller that was turned away may take to read why.
+  package var farewell: Duration = .seconds(2)
+  /// Connections at once.
+  package var connections = 512
+  /// Connections at once from one address.
+  package var connectionsPerAddress = 32
+
+  package init() {}
+}

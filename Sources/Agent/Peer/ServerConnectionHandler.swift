@@ -1,0 +1,154 @@
+import NIOCore
+import NIOSSL
+import NIOTLS
+import Security
+import Wire
+
+/// A request with the proven name of its sender.
+struct ServerRequest: Sendable {
+  let bytes: [UInt8]
+  let principal: PeerPrincipal
+}
+
+/// The server's side of one connection: cuts requests, judges their sender, holds the deadlines, and tells a caller that
+/// is turned away why. Callers send one request at a time.
+///
+/// A caller is judged anew for each request, by the credentials in force then.
+final class ServerConnectionHandler: ChannelDuplexHandler {
+  typealias InboundIn = ByteBuffer
+  typealias InboundOut = ServerRequest
+  typealias OutboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  private enum State {
+    case handshaking
+    /// Between two requests, or within one.
+    case reading(certificate: [UInt8])
+    case answering(certificate: [UInt8])
+    /// The refusal is written; what still comes is thrown away until the caller has closed.
+    case farewell
+    case closed
+  }
+
+  private let credentials: PeerCredentials
+  private let limits: PeerLimits
+  private let report: @Sendable (PeerRefusal) -> Void
+  private var state = State.handshaking
+  private var buffer = ByteBuffer()
+  private var deadline: Scheduled<Void>?
+
+  init(credentials: PeerCredentials, limits: PeerLimits, report: @escaping @Sendable (PeerRefusal) -> Void) {
+    self.credentials = credentials
+    self.limits = limits
+    self.report = report
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    setDeadline(limits.handshake, "the TLS handshake took too long.", context)
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) { deadline?.cancel() }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case .handshakeCompleted? = event as? TLSUserEvent, case .handshaking = state {
+      handshakeCompleted(context)
+    }
+    context.fireUserInboundEventTriggered(event)
+  }
+
+  private func handshakeCompleted(_ context: ChannelHandlerContext) {
+    guard let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self),
+      let certificate = try? handler.peerCertificate?.toDERBytes()
+    else { return close(context, "it showed no certificate.") }
+    state = .reading(certificate: certificate)
+    setDeadline(limits.idle, "its request did not come in time.", context)
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    var bytes = unwrapInboundIn(data)
+    switch state {
+    case .reading(let certificate):
+      buffer.writeBuffer(&bytes)
+      readRequest(certificate, context)
+    case .answering: close(context, "it sent a request before the last one was answered.")
+    case .handshaking, .farewell, .closed: break
+    }
+  }
+
+  private func readRequest(_ certificate: [UInt8], _ context: ChannelHandlerContext) {
+    guard let length = buffer.getInteger(at: buffer.readerIndex, as: UInt32.self) else { return }
+    let principal: PeerPrincipal
+    let limit: Int
+    switch credentials.current.identify(certificate) {
+    case .member(let host): (principal, limit) = (.member(host), PeerLimits.maximumMessage)
+    case .stranger(let key): (principal, limit) = (.stranger(key), PeerLimits.maximumStrangerMessage)
+    case .refused(let error): return refuse(error.description, context)
+    }
+    guard length <= limit else {
+      return refuse("A request of \(length) bytes is too long here: \(limit) are allowed.", context)
+    }
+    let end = PeerFrame.lengthSize + Int(length)
+    guard buffer.readableBytes >= end else { return }
+    guard buffer.readableBytes == end else {
+      return close(context, "it sent a request before the last one was answered.")
+    }
+    let bytes = buffer.getBytes(at: buffer.readerIndex + PeerFrame.lengthSize, length: Int(length)) ?? []
+    buffer = ByteBuffer()
+    state = .answering(certificate: certificate)
+    deadline?.cancel()
+    context.fireChannelRead(wrapInboundOut(ServerRequest(bytes: bytes, principal: principal)))
+  }
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    if case .answering(let certificate) = state {
+      state = .reading(certificate: certificate)
+      setDeadline(limits.idle, "it neither read its answer nor sent another request.", context)
+    }
+    context.write(data, promise: promise)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    if case .handshaking = state { report("it closed the connection during the TLS handshake.", context) }
+    state = .closed
+    deadline?.cancel()
+    context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    switch (state, error) {
+    case (.handshaking, _): close(context, PeerTLSFailure.sentence(error))
+    case (_, NIOSSLError.uncleanShutdown), (.farewell, _), (.closed, _): context.close(promise: nil)
+    default: close(context, PeerTLSFailure.sentence(error))
+    }
+  }
+
+  /// Tells the caller why it is turned away and gives it a moment to read it: closing at once, with bytes of it still
+  /// unread, would reset the connection and take the sentence with it.
+  private func refuse(_ sentence: String, _ context: ChannelHandlerContext) {
+    state = .farewell
+    buffer = ByteBuffer()
+    report(sentence, context)
+    context.writeAndFlush(wrapOutboundOut(PeerFrame.refusal(sentence)), promise: nil)
+    setDeadline(limits.farewell, nil, context)
+  }
+
+  private func close(_ context: ChannelHandlerContext, _ reason: String?) {
+    if case .closed = state { return }
+    state = .closed
+    buffer = ByteBuffer()
+    deadline?.cancel()
+    if let reason { report(reason, context) }
+    context.close(promise: nil)
+  }
+
+  private func setDeadline(_ delay: Duration, _ reason: String?, _ context: ChannelHandlerContext) {
+    deadline?.cancel()
+    deadline = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(clamping: delay)) {
+      self.close(context, reason)
+    }
+  }
+
+  private func report(_ reason: String, _ context: ChannelHandlerContext) {
+    report(PeerRefusal(address: context.remoteAddress?.wireAddress, reason: reason))
+  }
+}
