@@ -1,4 +1,17 @@
+// libnl-3 with the kernel's own names for messages and attributes of rtnetlink.
 #pragma once
-#include <netlink/netlink.h>
-#include <netlink/msg.h>
 #include <netlink/attr.h>
+#include <netlink/errno.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/netlink.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <linux/tc_act/tc_gact.h>
+#include <linux/veth.h>

@@ -1,0 +1,91 @@
+import CNetlink
+import Glibc
+import Wire
+
+extension KernelNetwork {
+  /// Every address of the namespace, by interface, IPv4 first, in the kernel's order (primary addresses first).
+  package func addresses() throws(KernelError) -> [InterfaceAddress] {
+    var found: [InterfaceAddress] = []
+    try socket.dump(
+      NetlinkMessage(type: RTM_GETADDR, flags: NLM_F_DUMP, ifaddrmsg()), "addresses", restart: { found = [] }
+    ) { type, payload in
+      if Int(type) == RTM_NEWADDR, let address = InterfaceAddress(payload) { found.append(address) }
+    }
+    return found.enumerated().sorted { left, right in
+      let (a, b) = (left.element, right.element)
+      if a.interface != b.interface { return a.interface < b.interface }
+      if a.address.isV6 != b.address.isV6 { return !a.address.isV6 }
+      return left.offset < right.offset
+    }.map(\.element)
+  }
+
+  /// Finds what `--underlay` means: an address of this host, or an interface, of which the first global IPv4 address is
+  /// taken, else the first global IPv6 address.
+  ///
+  /// - Throws: `.underlay` with a sentence that lists what could be said instead.
+  package func underlay(_ text: String) throws(KernelError) -> Underlay {
+    let links = try links()
+    let addresses = try addresses()
+    if let address = IPAddress(text) {
+      guard address.isUnicast, !address.isLinkLocal else {
+        throw .underlay("\(address) cannot be the end of tunnels: name an address that the other hosts can reach.")
+      }
+      guard let found = addresses.first(where: { $0.address == address }),
+        let link = links.first(where: { $0.index == found.interface })
+      else { throw .underlay("\(address) is not an address of this host. \(Self.choice(links, addresses))") }
+      return Underlay(interface: link.index, name: link.name, address: address, mtu: link.mtu, isUp: link.isUp)
+    }
+    guard let link = links.first(where: { $0.name == text }) else {
+      throw .underlay("'\(text)' is neither an address nor an interface of this host. \(Self.choice(links, addresses))")
+    }
+    let usable = addresses.filter { $0.interface == link.index && $0.isGlobal && $0.address.isUnicast }
+    guard let best = usable.first(where: { !$0.isSecondChoice }) ?? usable.first else {
+      throw .underlay(
+        "The interface \(link.name) has no address that other hosts can reach: give it one, or name another with "
+          + "--underlay. \(Self.choice(links, addresses))")
+    }
+    return Underlay(interface: link.index, name: link.name, address: best.address, mtu: link.mtu, isUp: link.isUp)
+  }
+
+  private static func choice(_ links: [Link], _ addresses: [InterfaceAddress]) -> String {
+    let names = Dictionary(links.map { ($0.index, $0) }, uniquingKeysWith: { first, _ in first })
+    let texts = addresses.filter { $0.isGlobal }.compactMap { address -> String? in
+      guard let link = names[address.interface], !link.isLoopback else { return nil }
+      return "\(address.address) on \(link.name)"
+    }
+    guard !texts.isEmpty else { return "It has no address at all yet: give it one first." }
+    return "It has \(texts.prefix(8).joined(separator: ", ")): pass one of these with --underlay."
+  }
+
+  /// The largest packet that goes to `address` by the present route: the route's own MTU if it has one, else its
+  /// interface's. nil if there is no route.
+  package func routeMTU(to address: IPAddress) throws(KernelError) -> Int? {
+    var header = rtmsg()
+    header.rtm_family = UInt8(address.isV6 ? AF_INET6 : AF_INET)
+    header.rtm_dst_len = address.isV6 ? 128 : 32
+    var message = NetlinkMessage(type: RTM_GETROUTE, flags: 0, header)
+    message.put(RTA_DST.rawValue, bytes: address.bytes)
+    var interface: Int32?
+    var mtu: Int?
+    do {
+      try socket.dump(message, "the route to \(address)", restart: { interface = nil }) { type, payload in
+        guard Int(type) == RTM_NEWROUTE else { return }
+        for attribute in Attributes(payload, after: MemoryLayout<rtmsg>.size) {
+          switch attribute.type {
+          case Int(RTA_OIF.rawValue): interface = attribute.u32.map(Int32.init(bitPattern:))
+          case Int(RTA_METRICS.rawValue):
+            for metric in Attributes(nested: attribute) where metric.type == Int(RTAX_MTU) {
+              mtu = metric.u32.map(Int.init)
+            }
+          default: break
+          }
+        }
+      }
+    } catch {
+      if let code = error.code, [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL].contains(code) { return nil }
+      throw error
+    }
+    guard let interface, let link = try link(index: interface) else { return nil }
+    return min(mtu ?? link.mtu, link.mtu)
+  }
+}

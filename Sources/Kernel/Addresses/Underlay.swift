@@ -1,0 +1,10 @@
+import Wire
+
+/// Where this host's tunnels end: an address and the interface that has it.
+package struct Underlay: Hashable, Sendable {
+  package var interface: Int32
+  package var name: String
+  package var address: VTEP
+  package var mtu: Int
+  package var isUp: Bool
+}

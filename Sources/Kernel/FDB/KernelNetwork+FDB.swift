@@ -1,0 +1,55 @@
+import CNetlink
+import Glibc
+import Wire
+
+extension KernelNetwork {
+  /// Every entry of every bridge and VXLAN device of the namespace.
+  package func forwardingEntries() throws(KernelError) -> [FDBEntry] {
+    var header = ndmsg()
+    header.ndm_family = 7
+    var found: [FDBEntry] = []
+    try socket.dump(
+      NetlinkMessage(type: RTM_GETNEIGH, flags: NLM_F_DUMP, header), "forwarding entries", restart: { found = [] }
+    ) { type, payload in
+      if Int(type) == RTM_NEWNEIGH, let entry = FDBEntry(payload) { found.append(entry) }
+    }
+    return found
+  }
+
+  /// Applies changes in their order, many to one system call.
+  ///
+  /// - Returns: those that failed, with their place in `changes`. The others are done.
+  package func apply(_ changes: [FDBChange]) -> [(index: Int, error: KernelError)] {
+    var errors: [(index: Int, error: KernelError)] = []
+    var start = 0
+    while start < changes.count {
+      let end = min(start + NetlinkSocket.batchLimit, changes.count)
+      socket.beginBatch()
+      for change in changes[start..<end] { socket.append(change.message()) }
+      for failure in socket.finishBatch() {
+        let change = changes[start + failure.index]
+        let error = KernelError.refused(
+          operation: change.isRemoval ? "remove the forwarding entry" : "set the forwarding entry",
+          object: change.description, code: failure.code, message: failure.message)
+        if change.isRemoval && error.meansGone { continue }
+        errors.append((start + failure.index, error))
+      }
+      start = end
+    }
+    return errors
+  }
+
+  /// `FDBChange.setRemote` for the path of a MAC that moves: one `sendmsg` from a prepared message, the acknowledgement
+  /// read at once.
+  ///
+  /// Reading it later would spare a `recv` of under a microsecond, and would tell of an error too late to act on.
+  package func replaceRemote(_ mac: MACAddress, tunnel: Int32, _ vtep: VTEP) throws(KernelError) {
+    socket.beginBatch()
+    remoteRequest.with(mac, tunnel, vtep) { socket.append($0) }
+    if let failure = socket.finishBatch().first {
+      throw .refused(
+        operation: "set the forwarding entry", object: "\(mac) at \(vtep)", code: failure.code,
+        message: failure.message)
+    }
+  }
+}

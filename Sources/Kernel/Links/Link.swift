@@ -1,0 +1,52 @@
+import Wire
+
+/// A network interface as the kernel shows it.
+package struct Link: Equatable, Sendable {
+  /// The kernel's number of the interface, never 0.
+  package var index: Int32
+  package var name: String
+  /// `bridge`, `vxlan`, `veth`, …; nil for hardware and for what has no kind.
+  package var kind: String?
+  package var mac: MACAddress?
+  package var mtu: Int
+  /// Administratively up (`IFF_UP`).
+  package var isUp: Bool
+  /// Has a carrier (`IFF_LOWER_UP`): the other end is connected.
+  package var hasCarrier: Bool
+  package var isLoopback: Bool
+  /// The bridge (or bond, or VRF) that it is a port of.
+  package var master: Int32?
+  package var alias: String?
+  package var bridge: Bridge?
+  package var vxlan: VXLAN?
+  package var port: BridgePort?
+  /// `IFLA_INET6_ADDR_GEN_MODE`: 1 is none. nil without IPv6.
+  package var addressGeneration: UInt8?
+
+  package struct Bridge: Equatable, Sendable {
+    package var spanningTree: Bool
+    /// In hundredths of a second.
+    package var forwardDelay: UInt32
+    package var multicastSnooping: Bool
+    /// nil where the kernel has no VLAN filtering.
+    package var defaultVLAN: UInt16?
+  }
+
+  package struct VXLAN: Equatable, Sendable {
+    package var vni: UInt32
+    package var local: IPAddress?
+    package var port: UInt16
+    package var learning: Bool
+    package var ttl: UInt8
+    /// Outer UDP checksum over IPv4.
+    package var checksum: Bool
+    /// Sends, and takes, a zero outer UDP checksum over IPv6.
+    package var zeroChecksum6: Bool
+  }
+
+  package struct BridgePort: Equatable, Sendable {
+    package var learning: Bool
+    /// Exchanges no frames with other isolated ports. nil before Linux 4.18.
+    package var isolated: Bool?
+  }
+}
