@@ -8,8 +8,12 @@ struct Member: Sendable {
   var source: HostID
   /// Its boot by the pool's records, from before this host's own start.
   var lastBoot: Boot?
+  /// When a packet last came straight from it.
+  var heardAt: Instant?
   /// When a round trip with its agent last worked.
   var answered: Instant?
+  /// Who passed its ack on when it did not come straight: the first to be asked the next time.
+  var relay: HostID?
   /// When its kernel last answered on TCP without its agent.
   var kernelSeen: Instant?
   /// The TCP probe under way, and when it is given up.

@@ -59,7 +59,7 @@ extension Membership {
     guard !rumourQueue.isEmpty, let due = nextGossip, now >= due else { return [] }
     nextGossip = now + configuration.gossipInterval
     var effects: [Effect] = []
-    for receiver in pick(configuration.gossipFanout, where: { $1.isReachable }) {
+    for receiver in pickReachable(configuration.gossipFanout) {
       let frames = rumours(for: receiver, budget: configuration.packetBudget)
       if !frames.isEmpty { effects.append(.send(frames, to: receiver)) }
     }

@@ -34,8 +34,8 @@ extension Membership {
     current.end = max(current.end, now + (current.end - current.timeout))
     nextProbe = current.end
     if table[current.target]?.isReachable ?? false {
-      let target = current.target
-      current.relays = pick(configuration.indirectProbes) { $0 != target && $1.isReachable }
+      let proven = table[current.target]?.relay.flatMap { table[$0]?.isReachable ?? false ? $0 : nil }
+      current.relays = pickReachable(configuration.indirectProbes, besides: current.target, first: proven)
     }
     probe = current
     return startTCP(current.target, now: now)

@@ -9,6 +9,7 @@ extension Membership {
   package mutating func heard(from host: HostID, boot: Boot, now: Instant) -> [Effect] {
     let effects = observe(now)
     guard let member = table[host] else { return effects + reject(.unknownHost(host)) }
+    table[host]?.heardAt = now
     guard let standing = member.standing, boot <= standing.boot else {
       guard isBelievable(boot, of: host) else { return effects + reject(.boot(host, boot)) }
       return effects
@@ -45,6 +46,7 @@ extension Membership {
     if let current = probe, current.accepts(number, from: sender) {
       probe?.isAnswered = true
       table[current.target]?.answered = now
+      if sender != current.target { table[current.target]?.relay = sender }
       return []
     }
     guard let relay = relays[number], relay.target == sender else { return [] }

@@ -139,6 +139,16 @@ package struct Membership: Sendable {
     return Array(fitting.prefix(taken))
   }
 
+  /// Up to `count` members that should hear and answer: `first` if given, then the one heard last, which is sure to be
+  /// in reach when most others are not, the rest at random.
+  mutating func pickReachable(_ count: Int, besides excluded: HostID? = nil, first: HostID? = nil) -> [HostID] {
+    let latest = roster.filter { $0 != excluded && $0 != first && (table[$0]?.isReachable ?? false) }
+      .compactMap { host in table[host]?.heardAt.map { (host: host, at: $0) } }
+      .max { $0.at < $1.at }?.host
+    let chosen = Array([first, latest].compactMap { $0 }.prefix(max(0, count)))
+    return chosen + pick(count - chosen.count) { $0 != excluded && !chosen.contains($0) && $1.isReachable }
+  }
+
   mutating func nextSequence() -> UInt32 {
     sequence &+= 1
     return sequence
