@@ -21,7 +21,9 @@ final class Child {
     defer { for word in words { free(word) } }
     var child: pid_t = 0
     let code = posix_spawnp(&child, command[0], &actions, nil, &words, environ)
-    guard code == 0 else { throw Failure("cannot start \(command.joined(separator: " ")): \(String(cString: strerror(code)))") }
+    guard code == 0 else {
+      throw Failure("cannot start \(command.joined(separator: " ")): \(String(cString: strerror(code)))")
+    }
     pid = child
     self.output = output
     self.errors = errors

@@ -31,8 +31,9 @@ final class ContinuousPing {
     child.wait(within: 5)
     let text = Files.text(child.output)
     let parsed = Self.parse(text)
-    guard let sent = text.split(separator: "\n").last(where: { $0.contains("packets transmitted") })?
-      .split(separator: " ").first.flatMap({ Int($0) })
+    guard
+      let sent = text.split(separator: "\n").last(where: { $0.contains("packets transmitted") })?
+        .split(separator: " ").first.flatMap({ Int($0) })
     else { throw Failure("ping ended without a summary: \(text.suffix(300))") }
     guard let last = parsed.answered.max() else { throw Failure("not one of \(sent) pings was answered") }
     let tail = sent - last

@@ -35,7 +35,8 @@ enum Files {
 
   /// The regular files below `directory`, as paths relative to it, sorted.
   static func list(_ directory: String) throws -> [String] {
-    try run(["find", directory, "-type", "f", "-printf", "%P\\n"]).output.split(separator: "\n").map(String.init).sorted()
+    try run(["find", directory, "-type", "f", "-printf", "%P\\n"]).output.split(separator: "\n").map(String.init)
+      .sorted()
   }
 }
 

@@ -3,7 +3,9 @@ enum Frame {
   static let broadcast = "ff:ff:ff:ff:ff:ff"
 
   /// - Parameter vlan: an 802.1Q tag.
-  static func ethernet(to: String, from: String, vlan: UInt16? = nil, type: UInt16 = 0x88b5, payload: [UInt8]) -> [UInt8] {
+  static func ethernet(to: String, from: String, vlan: UInt16? = nil, type: UInt16 = 0x88b5, payload: [UInt8])
+    -> [UInt8]
+  {
     var frame = octets(of: to) + octets(of: from)
     if let vlan { frame += [0x81, 0x00, UInt8(vlan >> 8), UInt8(vlan & 0xff)] }
     frame += [UInt8(type >> 8), UInt8(type & 0xff)] + payload

@@ -67,11 +67,15 @@ final class Guest {
   }
 
   /// The guest runs behind this VIF: what was connected loses its carrier and this one gets it, in one go.
-  func connect(_ vif: VIF) throws {
+  /// - Parameter keepingCarrier: the old VIF keeps its carrier although the guest does not run there any more.
+  func connect(_ vif: VIF, keepingCarrier: Bool = false) throws {
     let others = vifs.filter { $0.device == vif.device && $0.isConnected && $0 !== vif }
+    let leave = others.flatMap { other in
+      keepingCarrier
+        ? ["link set \(other.port) nomaster"] : ["link set \(other.port) down", "link set \(other.port) nomaster"]
+    }
     try namespace.ip(
-      batch: others.flatMap { ["link set \($0.port) down", "link set \($0.port) nomaster"] }
-        + ["link set \(vif.port) master eth\(vif.device)", "link set \(vif.port) up"])
+      batch: leave + ["link set \(vif.port) master eth\(vif.device)", "link set \(vif.port) up"])
     for other in others { other.isConnected = false }
     vif.isConnected = true
   }

@@ -24,7 +24,8 @@ final class TestPool {
     underlay = try Namespace("\(prefix)-underlay")
     namespaces.append(underlay.name)
     for bridge in ["br0", "br1"] {
-      try underlay.ip("link", "add", bridge, "type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")
+      try underlay.ip(
+        "link", "add", bridge, "type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")
       try underlay.ip("link", "set", bridge, "up")
     }
   }
@@ -115,6 +116,20 @@ final class TestPool {
     try guest.connect(vif)
     try guest.announce()
     return guest
+  }
+
+  /// Waits until every running host shows the MAC live on `owner` behind `vif`, and every kernel agrees.
+  func expect(_ mac: String, in network: NetworkView, on owner: TestHost, vif: VIF? = nil, within seconds: Double = 5)
+    throws
+  {
+    for host in hosts where host.isMeantToRun {
+      try eventually(within: seconds, "\(host.name) shows \(mac) live on \(owner.name)") {
+        guard let binding = try host.binding(mac, in: network.name) else { return false }
+        let remote = try host.remote(mac, in: network.name)
+        return binding.host == owner.name && binding.state == "live" && (vif == nil || binding.vif == vif?.name)
+          && remote == (host === owner ? nil : owner.address)
+      }
+    }
   }
 
   // MARK: The underlay

@@ -1,5 +1,5 @@
 import Testing
 
-/// Real agents on real kernels' bridges and tunnels, one scenario after the other: the scenarios are in the extensions.
+/// Scenarios with real agents on the kernel's own bridges and tunnels, one after the other; each is in an extension.
 @Suite(.serialized, .enabled(if: TestRun.obstacle == nil, Comment(rawValue: TestRun.obstacle ?? "")))
 struct EndToEnd {}
