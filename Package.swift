@@ -61,6 +61,7 @@ let package = Package(
       name: "Agent",
       dependencies: [
         "CLinux", "Wire", "Membership", "Registry", "Overlay", "Security", "Kernel", "Control",
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
