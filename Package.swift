@@ -110,6 +110,6 @@ let package = Package(
     .testTarget(
       name: "SimulationTests", dependencies: ["Membership", "Registry", "Wire"], swiftSettings: strict),
     .testTarget(name: "KernelTests", dependencies: ["Kernel", "Overlay", "CLinux", "Wire"], swiftSettings: strict),
-    .testTarget(name: "EndToEndTests", dependencies: ["Wire"], swiftSettings: strict),
+    .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "Wire"], swiftSettings: strict),
   ]
 )
