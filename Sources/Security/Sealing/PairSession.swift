@@ -42,10 +42,8 @@ package final class PairSession {
     firstCounter: UInt64
   ) throws(SealingError) {
     guard peer.host != own.host,
-      let peerStatic = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: peer.staticKey),
-      let peerEphemeral = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: peer.ephemeralKey),
-      let sharedStatic = try? staticKey.sharedSecretFromKeyAgreement(with: peerStatic),
-      let sharedEphemeral = try? ephemeral.key.sharedSecretFromKeyAgreement(with: peerEphemeral)
+      let sharedStatic = Self.agree(staticKey, peer.staticKey),
+      let sharedEphemeral = Self.agree(ephemeral.key, peer.ephemeralKey)
     else { throw .badPeerKey }
     let other = SealingEnd(host: peer.host, boot: peer.boot)
     self.own = own
@@ -101,6 +99,15 @@ package final class PairSession {
     }
     window.mark(header.counter)
     return plaintext
+  }
+
+  /// nil for a key that is none, and for one of small order, with which the shared secret is zero for everybody.
+  private static func agree(_ key: Curve25519.KeyAgreement.PrivateKey, _ peer: [UInt8]) -> SharedSecret? {
+    guard let peer = try? Curve25519.KeyAgreement.PublicKey(rawRepresentation: peer),
+      let secret = try? key.sharedSecretFromKeyAgreement(with: peer),
+      secret.withUnsafeBytes({ $0.reduce(0, |) }) != 0
+    else { return nil }
+    return secret
   }
 
   private static func header(of datagram: [UInt8]) -> SealedHeader? {
