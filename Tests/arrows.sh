@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Arrows go downward only: every file under Sources imports what the table of Docs/architecture.md allows its target, the
+# manifest declares the same, and the sans-IO cores know no clock, task, socket or Foundation.
+# Prints each violation; the last line counts the checks. Exit code 1 if one failed.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+passed=0
+failed=0
+check() { # check WHAT, with the violations on stdin
+  local violations
+  violations=$(cat)
+  if [[ -z $violations ]]; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "arrows: $1:"
+    sed 's/^/  /' <<< "$violations"
+  fi
+}
+
+# Who may import whom, of our own targets, as in Docs/architecture.md.
+declare -A arrows=(
+  [CNetlink]=""
+  [CLinux]=""
+  [Wire]=""
+  [Membership]="Wire"
+  [Registry]="Wire"
+  [Overlay]="Wire Registry"
+  [Security]="Wire"
+  [Kernel]="Wire CNetlink CLinux"
+  [Control]="Wire"
+  [Agent]="CNetlink CLinux Wire Membership Registry Overlay Security Kernel Control"
+  [weftd]="Agent"
+  [weft]="Control"
+)
+# The modules of others that a target may import; system modules are below.
+declare -A modules=(
+  [CNetlink]=""
+  [CLinux]=""
+  [Wire]=""
+  [Membership]=""
+  [Registry]=""
+  [Overlay]=""
+  [Security]="Crypto SwiftASN1 X509 NIOCore NIOSSL"
+  [Kernel]=""
+  [Control]="HTTPTypes Hummingbird HummingbirdCore Logging NIOConcurrencyHelpers NIOCore NIOPosix ServiceLifecycle"
+  [Agent]="Crypto Hummingbird Logging NIOCore NIOPosix NIOSSL NIOTLS ServiceLifecycle SwiftASN1 X509"
+  [weftd]="ArgumentParser Logging ServiceLifecycle"
+  [weft]="ArgumentParser NIOCore NIOHTTP1 NIOPosix"
+)
+# FoundationEssentials, never Foundation, which brings 41 MB of ICU into a static binary.
+system="Glibc Musl FoundationEssentials Synchronization Dispatch"
+sans_io="Wire Membership Registry Overlay"
+
+contains() { [[ " $1 " == *" $2 "* ]]; }
+
+# file:line:module of every import below a folder.
+imports() {
+  grep -rnE --include='*.swift' \
+    '^[[:space:]]*(@[A-Za-z_]+(\([^)]*\))?[[:space:]]+)*((public|package|internal|fileprivate|private)[[:space:]]+)?import[[:space:]]' "$1" |
+    sed -E 's/^([^:]+:[0-9]+):.*import[[:space:]]+((struct|class|enum|protocol|typealias|func|let|var)[[:space:]]+)?([A-Za-z_][A-Za-z_0-9]*).*/\1:\4/'
+}
+
+for folder in Sources/*/; do
+  target=$(basename "$folder")
+  if [[ ! -v arrows[$target] ]]; then
+    check "$target" <<< "Sources/$target is not in the table of Docs/architecture.md and of Tests/arrows.sh: add it to both."
+    continue
+  fi
+  allowed="${arrows[$target]} ${modules[$target]}"
+  contains "$sans_io" "$target" || allowed+=" $system"
+  check "$target imports only what it may" < <(
+    imports "$folder" | while IFS=: read -r file line module; do
+      contains "$allowed" "$module" || echo "$file:$line imports $module"
+    done)
+done
+
+# The cores: a clock or a task inside would make the same seed give another trace.
+for target in $sans_io; do
+  check "$target has no clock, task or randomness of its own" < <(grep -rnE --include='*.swift' \
+    '\bTask[[:space:]]*(\.detached|\.sleep|\{|\()|\bDate\(|ContinuousClock|SuspendingClock|\bclock_gettime|\bawait\b|SystemRandomNumberGenerator|\.random\(in: [^,)]*\)|\.shuffled\(\)|\.randomElement\(\)' \
+    "Sources/$target" | grep -vE '^[^:]+:[0-9]+:[[:space:]]*//')
+done
+
+# The document has the same targets.
+check "the document names every target" < <(
+  for target in "${!arrows[@]}"; do
+    grep -qE "^\|.*\`$target\`.*\|" Docs/architecture.md || echo "$target is not in the table of Docs/architecture.md"
+  done)
+
+# The manifest declares the same arrows.
+swift=$(command -v swift || echo /opt/swift/usr/bin/swift)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+if "$swift" package --scratch-path "$scratch" dump-package > "$scratch/manifest.json" 2> "$scratch/errors"; then
+  check "the manifest declares no other arrow" < <(
+    jq -r '.targets[] | select(.type != "test") | .name as $name
+      | .dependencies[] | (.byName // .target // empty) | [$name, .[0]] | @tsv' "$scratch/manifest.json" |
+      while read -r target dependency; do
+        contains "${arrows[$target]-}" "$dependency" || echo "Package.swift lets $target import $dependency"
+      done)
+  check "the manifest declares no other module" < <(
+    jq -r '.targets[] | select(.type != "test") | .name as $name
+      | .dependencies[] | .product // empty | [$name, .[0]] | @tsv' "$scratch/manifest.json" |
+      while read -r target product; do
+        contains "${modules[$target]-}" "$product" || echo "Package.swift lets $target import $product"
+      done)
+  check "every Swift target treats warnings as errors" < <(
+    jq -r '.targets[] | select(.type != "system" and .name != "CLinux")
+      | select(.settings | tostring | contains("treatAllWarnings") | not) | .name' "$scratch/manifest.json")
+else
+  check "the manifest" < "$scratch/errors"
+fi
+
+echo "arrows: $passed checks passed, $failed failed"
+((failed == 0))
