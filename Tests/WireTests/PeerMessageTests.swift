@@ -18,8 +18,8 @@ import Testing
   static let all: [PeerMessage] = [
     .join(request), .forwardJoin(request), .joined(answer), .sync([]), .sync([1, 2]), .syncAnswer([3]),
     .fetchAuthority(certificateHash: [UInt8](repeating: 8, count: 32)), .authority(authority), .leaving, .ping, .pong,
-    .refused(PeerRefusal(.tokenUsed, "This token was used: ask for another one with `weft pool invite`.")),
-    .refused(PeerRefusal(.init(rawValue: 999), "")),
+    .refused(Refusal(.tokenUsed, "This token was used: ask for another one with `weft pool invite`.")),
+    .refused(Refusal(.init(rawValue: 999), "")),
   ]
 
   @Test(arguments: all) func everyMessageComesBackAsItWas(message: PeerMessage) throws {
@@ -119,7 +119,7 @@ import Testing
   }
 
   @Test func aLongSentenceIsCutBetweenCharacters() throws {
-    let refusal = PeerRefusal(.busy, String(repeating: "ü", count: 2000))
+    let refusal = Refusal(.busy, String(repeating: "ü", count: 2000))
     #expect(refusal.sentence == String(repeating: "ü", count: 512))
     #expect(try PeerMessage.decode(PeerMessage.refused(refusal).encoded()) == .refused(refusal))
   }

@@ -79,7 +79,7 @@ extension PeerMessage {
     case 8: .leaving
     case 9: .ping
     case 10: .pong
-    case 11: .refused(try PeerRefusal(fields))
+    case 11: .refused(try Refusal(fields))
     default: nil
     }
   }
@@ -183,7 +183,7 @@ extension Authority {
   }
 }
 
-extension PeerRefusal {
+extension Refusal {
   fileprivate var fields: Fields { [(1, bytes { $0.append(code.rawValue) }), (2, Array(sentence.utf8))] }
 
   fileprivate init(_ fields: PeerFields) throws(WireError) {

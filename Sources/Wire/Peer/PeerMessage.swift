@@ -2,7 +2,7 @@
 ///
 /// Layout: format version (8 bits), kind (16 bits), then fields as tag (16 bits), length (32 bits), value. A field that
 /// is not known is passed over, so a newer release can add some; a kind that is not known is `PeerMessageError.unknown`,
-/// to be answered with `PeerRefusal.notUnderstood`, which the newer side takes for "ask differently".
+/// to be answered with `Refusal.notUnderstood`, which the newer side takes for "ask differently".
 package enum PeerMessage: Hashable, Sendable {
   /// A stranger's: asks the issuer of a token for membership. Answered by `joined` or `refused`.
   case join(JoinRequest)
@@ -20,7 +20,7 @@ package enum PeerMessage: Hashable, Sendable {
   case ping
   case pong
   /// The answer to a request that was not granted.
-  case refused(PeerRefusal)
+  case refused(Refusal)
 
   package static let formatVersion: UInt8 = 1
   /// Larger messages are not made and not read.
@@ -90,7 +90,7 @@ package struct Authority: Hashable, Sendable {
 }
 
 /// Why a request was not granted: a code for programs and a sentence for people.
-package struct PeerRefusal: Hashable, Sendable, Error, CustomStringConvertible {
+package struct Refusal: Hashable, Sendable, Error, CustomStringConvertible {
   /// Open: a newer release may send one that this one does not know.
   package struct Code: RawRepresentable, Hashable, Sendable {
     package let rawValue: UInt16
