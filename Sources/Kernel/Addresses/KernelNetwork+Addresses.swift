@@ -5,12 +5,9 @@ import Wire
 extension KernelNetwork {
   /// Every address of the namespace, by interface, IPv4 first, in the kernel's order (primary addresses first).
   package func addresses() throws(KernelError) -> [InterfaceAddress] {
-    var found: [InterfaceAddress] = []
-    try socket.dump(
-      NetlinkMessage(type: RTM_GETADDR, flags: NLM_F_DUMP, ifaddrmsg()), "addresses", restart: { found = [] }
-    ) { type, payload in
-      if Int(type) == RTM_NEWADDR, let address = InterfaceAddress(payload) { found.append(address) }
-    }
+    let found = try socket.dump(
+      NetlinkMessage(type: RTM_GETADDR, flags: NLM_F_DUMP, ifaddrmsg()), "addresses"
+    ) { type, payload in type == RTM_NEWADDR ? InterfaceAddress(payload) : nil }
     return found.enumerated().sorted { left, right in
       let (a, b) = (left.element, right.element)
       if a.interface != b.interface { return a.interface < b.interface }
@@ -65,27 +62,34 @@ extension KernelNetwork {
     header.rtm_dst_len = address.isV6 ? 128 : 32
     var message = NetlinkMessage(type: RTM_GETROUTE, flags: 0, header)
     message.put(RTA_DST.rawValue, bytes: address.bytes)
-    var interface: Int32?
-    var mtu: Int?
+    let routes: [(interface: Int32?, mtu: Int?)]
     do {
-      try socket.dump(message, "the route to \(address)", restart: { interface = nil }) { type, payload in
-        guard Int(type) == RTM_NEWROUTE else { return }
-        for attribute in Attributes(payload, after: MemoryLayout<rtmsg>.size) {
-          switch attribute.type {
-          case Int(RTA_OIF.rawValue): interface = attribute.u32.map(Int32.init(bitPattern:))
-          case Int(RTA_METRICS.rawValue):
-            for metric in Attributes(nested: attribute) where metric.type == Int(RTAX_MTU) {
-              mtu = metric.u32.map(Int.init)
-            }
-          default: break
-          }
-        }
+      routes = try socket.dump(message, "the route to \(address)") { type, payload in
+        type == RTM_NEWROUTE ? Self.exit(of: payload) : nil
       }
     } catch {
       if let code = error.code, [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL].contains(code) { return nil }
       throw error
     }
-    guard let interface, let link = try link(index: interface) else { return nil }
-    return min(mtu ?? link.mtu, link.mtu)
+    guard let route = routes.first, let interface = route.interface, let link = try link(index: interface) else {
+      return nil
+    }
+    return min(route.mtu ?? link.mtu, link.mtu)
+  }
+
+  private static func exit(of route: UnsafeRawBufferPointer) -> (interface: Int32?, mtu: Int?) {
+    var interface: Int32?
+    var mtu: Int?
+    for attribute in Attributes(route, after: MemoryLayout<rtmsg>.size) {
+      switch attribute.type {
+      case Int(RTA_OIF.rawValue): interface = attribute.u32.map(Int32.init(bitPattern:))
+      case Int(RTA_METRICS.rawValue):
+        for metric in Attributes(nested: attribute) where metric.type == Int(RTAX_MTU) {
+          mtu = metric.u32.map(Int.init)
+        }
+      default: break
+      }
+    }
+    return (interface, mtu)
   }
 }

@@ -7,13 +7,9 @@ extension KernelNetwork {
   package func forwardingEntries() throws(KernelError) -> [FDBEntry] {
     var header = ndmsg()
     header.ndm_family = 7
-    var found: [FDBEntry] = []
-    try socket.dump(
-      NetlinkMessage(type: RTM_GETNEIGH, flags: NLM_F_DUMP, header), "forwarding entries", restart: { found = [] }
-    ) { type, payload in
-      if Int(type) == RTM_NEWNEIGH, let entry = FDBEntry(payload) { found.append(entry) }
-    }
-    return found
+    return try socket.dump(
+      NetlinkMessage(type: RTM_GETNEIGH, flags: NLM_F_DUMP, header), "forwarding entries"
+    ) { type, payload in type == RTM_NEWNEIGH ? FDBEntry(payload) : nil }
   }
 
   /// Applies changes in their order, many to one system call.

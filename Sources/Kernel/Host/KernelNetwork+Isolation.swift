@@ -11,10 +11,8 @@ extension KernelNetwork {
   /// - Returns: true if something had to be changed.
   func isolateFromHost(_ link: Link) throws(KernelError) -> Bool {
     var changed = try closeToAddresses(link)
-    // Without an address of its own the bridge has no route back to anyone, so strict reverse path filtering drops
-    // every IPv4 packet for the host, and nothing is routed onward.
-    for (setting, value) in [("arp_ignore", "8"), ("rp_filter", "1"), ("forwarding", "0"), ("accept_redirects", "0")] {
-      if try KernelSettings.ensure("ipv4/conf/\(link.name)/\(setting)", value) { changed = true }
+    for (path, value) in Self.hostSettings(link.name) {
+      if try KernelSettings.ensure(path, value) { changed = true }
     }
     if !lacksInputFilter, try !hasInputBlock(link.index) {
       do {
@@ -32,10 +30,35 @@ extension KernelNetwork {
   /// The device gets no IPv6 address and takes none that others advertise.
   func closeToAddresses(_ link: Link) throws(KernelError) -> Bool {
     var changed = false
-    for (setting, value) in [("accept_ra", "0"), ("autoconf", "0"), ("disable_ipv6", "1")] {
-      if try KernelSettings.ensure("ipv6/conf/\(link.name)/\(setting)", value) { changed = true }
+    for (path, value) in Self.addressSettings(link.name) {
+      if try KernelSettings.ensure(path, value) { changed = true }
     }
     return changed
+  }
+
+  /// Whether everything that closes a bridge to the host is in place.
+  package func isIsolatedFromHost(_ link: Link) throws(KernelError) -> Bool {
+    guard isClosedToAddresses(link), Self.hold(Self.hostSettings(link.name)) else { return false }
+    return lacksInputFilter ? true : try hasInputBlock(link.index)
+  }
+
+  /// Whether the device can get no IPv6 address.
+  package func isClosedToAddresses(_ link: Link) -> Bool { Self.hold(Self.addressSettings(link.name)) }
+
+  private static func hold(_ settings: [(path: String, value: String)]) -> Bool {
+    settings.allSatisfy { setting in KernelSettings.read(setting.path).map { $0 == setting.value } ?? true }
+  }
+
+  private static func addressSettings(_ name: String) -> [(path: String, value: String)] {
+    [("accept_ra", "0"), ("autoconf", "0"), ("disable_ipv6", "1")].map { ("ipv6/conf/\(name)/\($0.0)", $0.1) }
+  }
+
+  /// Without an address of its own the bridge has no route back to anyone, so strict reverse path filtering drops every
+  /// IPv4 packet for the host; nothing is routed onward, and no ARP request is answered.
+  private static func hostSettings(_ name: String) -> [(path: String, value: String)] {
+    [("arp_ignore", "8"), ("rp_filter", "1"), ("forwarding", "0"), ("accept_redirects", "0")].map {
+      ("ipv4/conf/\(name)/\($0.0)", $0.1)
+    }
   }
 
   private static let ingressHandle: UInt32 = 0xffff_0000
@@ -52,21 +75,18 @@ extension KernelNetwork {
 
   /// Whether our drop filter stands on the device's ingress.
   package func hasInputBlock(_ index: Int32) throws(KernelError) -> Bool {
-    var found = false
+    let request = NetlinkMessage(
+      type: RTM_GETTFILTER, flags: NLM_F_DUMP, Self.trafficHeader(index, parent: Self.ingressHandle))
     do {
-      try socket.dump(
-        NetlinkMessage(
-          type: RTM_GETTFILTER, flags: NLM_F_DUMP, Self.trafficHeader(index, parent: Self.ingressHandle)),
-        "filters", restart: { found = false }
-      ) { type, payload in
-        guard Int(type) == RTM_NEWTFILTER, payload.count >= MemoryLayout<tcmsg>.size else { return }
-        if payload.loadUnaligned(as: tcmsg.self).tcm_info >> 16 == Self.filterPriority { found = true }
-      }
+      return try socket.dump(request, "filters") { type, payload in
+        guard type == RTM_NEWTFILTER, payload.count >= MemoryLayout<tcmsg>.size else { return nil }
+        return payload.loadUnaligned(as: tcmsg.self).tcm_info >> 16 == Self.filterPriority
+      }.contains(true)
     } catch {
       // Without an ingress queue there is nothing to list.
       guard let code = error.code, [EINVAL, ENOENT, EOPNOTSUPP].contains(code) else { throw error }
+      return false
     }
-    return found
   }
 
   /// An ingress queue with one filter that drops all. By a program of one instruction (`cls_bpf`, classic); by

@@ -5,13 +5,9 @@ import Wire
 extension KernelNetwork {
   /// Every interface of the namespace, by number.
   package func links() throws(KernelError) -> [Link] {
-    var found: [Int32: Link] = [:]
-    try socket.dump(
-      NetlinkMessage(type: RTM_GETLINK, flags: NLM_F_DUMP, ifinfomsg()), "interfaces", restart: { found = [:] }
-    ) { type, payload in
-      if Int(type) == RTM_NEWLINK, let link = Link(payload) { found[link.index] = link }
-    }
-    return found.values.sorted { $0.index < $1.index }
+    try socket.dump(NetlinkMessage(type: RTM_GETLINK, flags: NLM_F_DUMP, ifinfomsg()), "interfaces") { type, payload in
+      type == RTM_NEWLINK ? Link(payload) : nil
+    }.sorted { $0.index < $1.index }
   }
 
   /// The interface with this name, or nil.
@@ -28,16 +24,12 @@ extension KernelNetwork {
   }
 
   private func link(_ message: consuming NetlinkMessage, _ what: String) throws(KernelError) -> Link? {
-    var found: Link?
     do {
-      try socket.dump(message, what, restart: { found = nil }) { type, payload in
-        if Int(type) == RTM_NEWLINK { found = Link(payload) }
-      }
+      return try socket.dump(message, what) { type, payload in type == RTM_NEWLINK ? Link(payload) : nil }.first
     } catch {
       if error.meansGone { return nil }
       throw error
     }
-    return found
   }
 
   /// A name that the kernel takes: 1 to 15 bytes, no '/', ':' or white space, not `.` or `..`.
@@ -66,6 +58,12 @@ extension KernelNetwork {
     var message = NetlinkMessage(type: RTM_NEWLINK, flags: 0, Self.header(index))
     message.put(IFLA_MTU, u32: UInt32(clamping: mtu))
     try socket.perform(message, "set MTU \(mtu) of", "interface \(index)")
+  }
+
+  func setMAC(_ index: Int32, _ mac: MACAddress) throws(KernelError) {
+    var message = NetlinkMessage(type: RTM_NEWLINK, flags: 0, Self.header(index))
+    message.put(IFLA_ADDRESS, mac: mac)
+    try socket.perform(message, "set MAC \(mac) of", "interface \(index)")
   }
 
   /// Makes the interface a port of `bridge`, or of nothing. The kernel drops its forwarding entries when it leaves.

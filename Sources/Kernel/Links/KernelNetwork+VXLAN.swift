@@ -78,6 +78,7 @@ extension KernelNetwork {
       }
       try socket.perform(message, "set up the VXLAN device", spec.name)
     }
+    if link.mac != spec.mac { try setMAC(link.index, spec.mac) }
     if link.mtu != spec.mtu { try setMTU(link.index, spec.mtu) }
     if link.master != bridge { try setMaster(link.index, bridge: bridge) }
     if link.master != bridge || link.port?.learning != false || link.port?.isolated == false {

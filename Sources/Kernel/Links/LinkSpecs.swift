@@ -71,7 +71,7 @@ extension Link {
   /// Whether it is exactly as wanted and a port of the bridge with this number.
   package func satisfies(_ spec: VXLANSpec, bridge: Int32) -> Bool {
     guard let vxlan, let port else { return false }
-    return name == spec.name && alias == spec.alias && mtu == spec.mtu && isUp && master == bridge
+    return name == spec.name && alias == spec.alias && mac == spec.mac && mtu == spec.mtu && isUp && master == bridge
       && unchangeableDifference(spec) == nil && vxlan.local == spec.local && !vxlan.learning
       && vxlan.ttl == VXLANSpec.ttl && !port.learning && port.isolated != false && (addressGeneration ?? 1) == 1
   }

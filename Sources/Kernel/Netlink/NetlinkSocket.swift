@@ -158,18 +158,20 @@ final class NetlinkSocket {
 
   // MARK: Dumps
 
-  /// Asks for a list and gives each message of the answer to `each`, with its type and payload.
-  ///
-  /// A list that changed while it was read is asked for again, up to four times; `each` then sees entries again, so it
-  /// must take the latest of each.
-  func dump(
-    _ message: consuming NetlinkMessage, _ what: String, restart: () -> Void,
-    _ each: (UInt16, UnsafeRawBufferPointer) -> Void
-  ) throws(KernelError) {
+  /// Asks for a list, or for one thing, and collects what `read` makes of each message of the answer, given its type and
+  /// its payload. A list that changed while it was read is asked for again, up to four times.
+  func dump<Element>(
+    _ message: consuming NetlinkMessage, _ what: String, _ read: (Int, UnsafeRawBufferPointer) -> Element?
+  ) throws(KernelError) -> [Element] {
+    var found: [Element] = []
     for _ in 0..<4 {
-      restart()
-      if try dumpOnce(message, what, each) { return }
+      found.removeAll(keepingCapacity: true)
+      let isWhole = try dumpOnce(message, what) { type, payload in
+        if let element = read(Int(type), payload) { found.append(element) }
+      }
+      if isWhole { break }
     }
+    return found
   }
 
   /// Returns false if the list was interrupted by a change.

@@ -1,0 +1,163 @@
+import Kernel
+import Overlay
+import Wire
+
+/// Reads the kernel into an `OverlayState` and carries out plans. Synchronous, for the engine's thread.
+package final class OverlayApplier {
+  private let kernel: KernelNetwork
+  private let pool: String
+  /// Numbers of devices by name, as last seen. A number that turns out to be old is looked up again.
+  private var indices: [String: Int32] = [:]
+
+  /// - Parameter pool: the pool's name in the alias of devices.
+  package init(kernel: KernelNetwork, pool: String) {
+    self.kernel = kernel
+    self.pool = pool
+  }
+
+  /// What stands now. Devices that a killed agent left without their mark are known by the name and MAC that `wanted` has.
+  package func observe(wanted: OverlayState) throws(KernelError) -> OverlayState {
+    let links = try kernel.links()
+    indices = Dictionary(links.map { ($0.name, $0.index) }, uniquingKeysWith: { first, _ in first })
+    var observation = OverlayObservation(links: links, pool: pool, wanted: wanted)
+    for link in observation.bridges {
+      observation.setSound(bridge: link, try kernel.isIsolatedFromHost(link))
+    }
+    for link in observation.tunnels {
+      observation.setSound(tunnel: link, kernel.isClosedToAddresses(link))
+    }
+    if !observation.tunnels.isEmpty || !observation.bridges.isEmpty {
+      for entry in try kernel.forwardingEntries() { observation.add(entry) }
+    }
+    return observation.state
+  }
+
+  /// Brings the kernel from what stands to what is wanted; already as wanted, it changes nothing.
+  package func reconcile(to wanted: OverlayState) throws(KernelError) -> OverlayOutcome {
+    let plans = OverlayState.plan(from: try observe(wanted: wanted), to: wanted)
+    return apply(plans)
+  }
+
+  /// Carries out plans in their order. A network whose device cannot be brought about is left at that step; the others
+  /// go on.
+  package func apply(_ plans: [NetworkPlan]) -> OverlayOutcome {
+    var outcome = OverlayOutcome()
+    for plan in plans {
+      if let problem = plan.problem { outcome.problems[plan.network] = problem }
+      let errors = apply(plan.changes)
+      outcome.changeCount += plan.changes.count
+      if !errors.isEmpty { outcome.errors[plan.network] = errors }
+    }
+    return outcome
+  }
+
+  /// Carries out changes in their order, entries many at a time.
+  package func apply(_ changes: [Change]) -> [KernelError] {
+    var errors: [KernelError] = []
+    var entries: [FDBChange] = []
+    for change in changes {
+      do {
+        if let entry = try entryChange(change) {
+          entries.append(entry)
+          continue
+        }
+        flush(&entries, &errors)
+        try applyDevice(change)
+      } catch {
+        // A port that just left takes its entries along: the event of its leaving follows.
+        if case .setLocal = change, error.meansGone { continue }
+        if error.meansGone, entryIsRemoval(change) { continue }
+        flush(&entries, &errors)
+        errors.append(error)
+        if case .ensureBridge = change { return errors }
+        if case .ensureTunnel = change { return errors }
+      }
+    }
+    flush(&entries, &errors)
+    return errors
+  }
+
+  /// The path of a MAC that moves: one message to the kernel.
+  package func setRemote(_ mac: MACAddress, _ vtep: VTEP, tunnel: String) throws(KernelError) {
+    do {
+      try kernel.replaceRemote(mac, tunnel: try index(tunnel), vtep)
+    } catch {
+      guard error.meansGone else { throw error }
+      indices[tunnel] = nil
+      try kernel.replaceRemote(mac, tunnel: try index(tunnel), vtep)
+    }
+  }
+
+  /// An interface is new, renamed or gone: its old number is not used again.
+  package func forget(device name: String) { indices[name] = nil }
+
+  private func index(_ name: String) throws(KernelError) -> Int32 {
+    if let index = indices[name] { return index }
+    guard let link = try kernel.link(named: name) else { throw .absent(name) }
+    indices[name] = link.index
+    return link.index
+  }
+
+  private func flush(_ entries: inout [FDBChange], _ errors: inout [KernelError]) {
+    guard !entries.isEmpty else { return }
+    for failure in kernel.apply(entries) {
+      // The number of a device that went, or a port that left its bridge: what matters comes again by the next look.
+      if failure.error.meansGone { indices.removeAll() }
+      if case .setPort = entries[failure.index] { continue }
+      errors.append(failure.error)
+    }
+    entries.removeAll()
+  }
+
+  /// nil for a change of a device.
+  private func entryChange(_ change: Change) throws(KernelError) -> FDBChange? {
+    switch change {
+    case .setRemote(let mac, let vtep, let tunnel): .setRemote(mac, tunnel: try index(tunnel), vtep)
+    case .setLocal(let mac, let port): .setPort(mac, port: try index(port))
+    case .addFlood(let vtep, let tunnel): .addFlood(tunnel: try index(tunnel), vtep)
+    case .removeFlood(let vtep, let tunnel): .removeFlood(tunnel: try index(tunnel), vtep)
+    case .removeTunnelEntry(let mac, let tunnel): .removeTunnelEntry(mac, tunnel: try index(tunnel))
+    case .removeBridgeEntry(let mac, let port): .removePort(mac, port: try index(port))
+    case .ensureBridge, .ensureTunnel, .removeTunnel, .removeBridge: nil
+    }
+  }
+
+  private func entryIsRemoval(_ change: Change) -> Bool {
+    switch change {
+    case .removeFlood, .removeTunnelEntry, .removeBridgeEntry: true
+    default: false
+    }
+  }
+
+  private func applyDevice(_ change: Change) throws(KernelError) {
+    switch change {
+    case .ensureBridge(let bridge):
+      let spec = BridgeSpec(
+        name: bridge.name, mac: bridge.mac, mtu: bridge.mtu, alias: bridge.alias.description)
+      indices[bridge.name] = try kernel.ensureBridge(spec).index
+    case .ensureTunnel(let tunnel): indices[tunnel.name] = try kernel.ensureVXLAN(VXLANSpec(tunnel)).index
+    case .removeTunnel(let name, let alias), .removeBridge(let name, let alias):
+      try kernel.deleteLink(named: name, alias: alias.description)
+      indices[name] = nil
+    case .setRemote, .setLocal, .addFlood, .removeFlood, .removeTunnelEntry, .removeBridgeEntry: break
+    }
+  }
+}
+
+/// What a reconciliation did.
+package struct OverlayOutcome: Sendable {
+  /// Steps tried; 0 if all stood as wanted.
+  package var changeCount = 0
+  package var errors: [NetworkID: [KernelError]] = [:]
+  package var problems: [NetworkID: OverlayProblem] = [:]
+
+  package init() {}
+}
+
+extension VXLANSpec {
+  init(_ tunnel: TunnelState) {
+    self.init(
+      name: tunnel.name, mac: tunnel.mac, vni: tunnel.vni, local: tunnel.local, port: tunnel.port, mtu: tunnel.mtu,
+      alias: tunnel.alias.description, bridge: tunnel.bridge ?? "")
+  }
+}

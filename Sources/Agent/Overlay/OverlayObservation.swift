@@ -1,0 +1,101 @@
+import Kernel
+import Overlay
+import Wire
+
+/// Sorts what the kernel lists into the networks that it belongs to.
+struct OverlayObservation {
+  private(set) var state = OverlayState()
+  /// The bridges and tunnels of this pool.
+  private(set) var bridges: [Link] = []
+  private(set) var tunnels: [Link] = []
+  private var names: [Int32: String] = [:]
+  private var bridgeOwners: [Int32: NetworkID] = [:]
+  private var tunnelOwners: [Int32: NetworkID] = [:]
+
+  init(links: [Link], pool: String, wanted: OverlayState) {
+    for link in links { names[link.index] = link.name }
+    for link in links {
+      let alias = link.alias.flatMap { OverlayAlias($0) } ?? Self.unmarkedOwner(link, wanted)
+      if let alias, alias.pool == pool, take(link, alias) { continue }
+      state.others[link.name] = .some(link.alias)
+    }
+    for link in links {
+      guard let master = link.master, let network = bridgeOwners[master], tunnelOwners[link.index] == nil else {
+        continue
+      }
+      state.networks[network]?.ports.insert(link.name)
+    }
+  }
+
+  /// The mark that a device lacks because the agent was killed while making it; only its MAC can tell.
+  private static func unmarkedOwner(_ link: Link, _ wanted: OverlayState) -> OverlayAlias? {
+    guard link.alias == nil, let mac = link.mac else { return nil }
+    for network in wanted.networks.values {
+      if let bridge = network.bridge, bridge.name == link.name, bridge.mac == mac { return bridge.alias }
+      if let tunnel = network.tunnel, tunnel.name == link.name, tunnel.mac == mac { return tunnel.alias }
+    }
+    return nil
+  }
+
+  /// False for what has our mark but is neither the network's bridge nor its tunnel.
+  private mutating func take(_ link: Link, _ alias: OverlayAlias) -> Bool {
+    guard let mac = link.mac else { return false }
+    var network = state.networks[alias.network] ?? NetworkState()
+    if link.bridge != nil, network.bridge == nil {
+      let spec = BridgeSpec(name: link.name, mac: mac, mtu: link.mtu, alias: alias.description)
+      network.bridge = BridgeState(
+        name: link.name, mac: mac, mtu: link.mtu, alias: alias, isSound: link.satisfies(spec))
+      bridges.append(link)
+      bridgeOwners[link.index] = alias.network
+    } else if let vxlan = link.vxlan, let vni = VNI(vxlan.vni), network.tunnel == nil {
+      network.tunnel = tunnel(link, vxlan, vni, mac, alias)
+      tunnels.append(link)
+      tunnelOwners[link.index] = alias.network
+    } else {
+      return false
+    }
+    state.networks[alias.network] = network
+    return true
+  }
+
+  private func tunnel(
+    _ link: Link, _ vxlan: Link.VXLAN, _ vni: VNI, _ mac: MACAddress, _ alias: OverlayAlias
+  ) -> TunnelState {
+    let local = vxlan.local ?? .v4(0)
+    let bridge = link.master.flatMap { names[$0] }
+    let spec = VXLANSpec(
+      name: link.name, mac: mac, vni: vni, local: local, port: vxlan.port, mtu: link.mtu, alias: alias.description,
+      bridge: bridge ?? "")
+    return TunnelState(
+      name: link.name, mac: mac, vni: vni, local: local, port: vxlan.port, mtu: link.mtu, alias: alias, bridge: bridge,
+      isSound: link.satisfies(spec, bridge: link.master ?? 0), isWrongForLife: link.unchangeableDifference(spec) != nil)
+  }
+
+  mutating func setSound(bridge link: Link, _ isSound: Bool) {
+    guard !isSound, let network = bridgeOwners[link.index] else { return }
+    state.networks[network]?.bridge?.isSound = false
+  }
+
+  mutating func setSound(tunnel link: Link, _ isSound: Bool) {
+    guard !isSound, let network = tunnelOwners[link.index] else { return }
+    state.networks[network]?.tunnel?.isSound = false
+  }
+
+  mutating func add(_ entry: FDBEntry) {
+    switch entry.table {
+    case .device(let vtep):
+      guard let vtep, let network = tunnelOwners[entry.device] else { return }
+      if entry.mac == .zero {
+        state.networks[network]?.flood.insert(vtep)
+      } else {
+        state.networks[network]?.tunnelEntries[entry.mac] = vtep
+      }
+    case .bridge(let bridge):
+      // With VLAN filtering turned on by hand there are entries for single VLANs, which are not ours.
+      guard entry.state != .permanent, entry.vlan == nil, let network = bridgeOwners[bridge],
+        let port = names[entry.device]
+      else { return }
+      state.networks[network]?.bridgeEntries[entry.mac] = BridgeEntry(port: port, isFixed: entry.state == .fixed)
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import Wire
+
+/// Names, marks and addresses of the devices of a network.
+package enum OverlayNames {
+  /// UDP port of VXLAN in networks with encryption off. 4789 belongs to Open vSwitch on Xen hosts.
+  package static let clearVXLANPort: UInt16 = 7680
+
+  package static func vxlan(_ vni: VNI) -> String { "wx\(vni)" }
+
+  /// Drawn from the network and the host, locally administered: the same after every restart, another on every host, and
+  /// no interface's but this one's. It also tells a device of ours that did not get its alias yet.
+  package static func mac(_ device: Device, network: NetworkID, host: HostID) -> MACAddress {
+    var state = SeededGenerator(seed: device.salt)
+    var word: UInt64 = 0
+    for part in [network.high, network.low, host.high, host.low] {
+      state = SeededGenerator(seed: state.next() ^ part)
+      word = state.next()
+    }
+    // Second bit of the first octet set (local), lowest clear (one station).
+    let bits = word & 0xfcff_ffff_ffff | 0x0200_0000_0000
+    return MACAddress(bits & 0xffff_ffff_ffff) ?? .zero
+  }
+
+  package enum Device: Hashable, Sendable {
+    case bridge
+    case tunnel
+
+    fileprivate var salt: UInt64 {
+      switch self {
+      case .bridge: 1
+      case .tunnel: 2
+      }
+    }
+  }
+}
+
+/// The alias of every device of ours: `weft:<pool>:<network UUID>`.
+package struct OverlayAlias: Hashable, Sendable, CustomStringConvertible {
+  package var pool: String
+  package var network: NetworkID
+
+  package init(pool: String, network: NetworkID) {
+    self.pool = pool
+    self.network = network
+  }
+
+  /// nil for an alias that Weft did not make.
+  package init?(_ text: String) {
+    guard text.hasPrefix("weft:"), let colon = text.lastIndex(of: ":") else { return nil }
+    let start = text.index(text.startIndex, offsetBy: 5)
+    guard start <= colon, let network = NetworkID(String(text[text.index(after: colon)...])) else { return nil }
+    pool = String(text[start..<colon])
+    self.network = network
+  }
+
+  package var description: String { "weft:\(pool):\(network)" }
+}
