@@ -7,7 +7,8 @@ import Wire
 @Suite struct MutationTests {
   @Test func `Changed certificates are refused or say the same as before`() throws {
     let pool = try TestPool()
-    let credentials = try TLSCredentials(member: pool.hosts[0], certificate: pool.certificate(0), trust: pool.trust)
+    let credentials = try TLSCredentials(
+      member: pool.hosts[0], certificates: .init(pool.certificate(0)), trust: pool.trust)
     var generator = SeededGenerator(seed: 1)
     let originals = [
       try pool.certificate(1), pool.ca.certificate, try CertificateForm.makeStranger(HostIdentity()),
@@ -20,7 +21,8 @@ import Wire
         #expect(trusted.key == pool.hosts[1].publicKey)
         accepted += 1
       }
-      _ = credentials.identify(bytes)
+      _ = credentials.identify([bytes])
+      _ = credentials.identify([originals[0], bytes, bytes])
       for expectation in [PeerExpectation.anyMember, .pinnedCA(pool.ca.fingerprint)] {
         _ = try? credentials.verify(chain: [bytes, pool.ca.certificate], expecting: expectation)
         _ = try? credentials.verify(chain: [originals[0], bytes], expecting: expectation)

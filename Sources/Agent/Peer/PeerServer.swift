@@ -66,9 +66,10 @@ package final class PeerServer: Service {
         .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
         .bind(to: SocketAddress(endpoint)) { [credentials, limits] channel in
           channel.eventLoop.makeCompletedFuture {
+            let chain = ReceivedChain()
             try channel.pipeline.syncOperations.addHandlers(
-              credentials.current.makeServerHandler(),
-              ServerConnectionHandler(credentials: credentials, limits: limits, report: report))
+              credentials.current.makeServerHandler { chain.set($0) },
+              ServerConnectionHandler(credentials: credentials, chain: chain, limits: limits, report: report))
             return try Connection(
               wrappingChannelSynchronously: channel,
               configuration: .init(backPressureStrategy: .init(lowWatermark: 1, highWatermark: 1)))

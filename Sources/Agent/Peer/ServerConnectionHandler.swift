@@ -2,6 +2,7 @@ import NIOCore
 import NIOSSL
 import NIOTLS
 import Security
+import Synchronization
 import Wire
 
 /// A request with the proven name of its sender.
@@ -23,22 +24,28 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
   private enum State {
     case handshaking
     /// Between two requests, or within one.
-    case reading(certificate: [UInt8])
-    case answering(certificate: [UInt8])
+    case reading(chain: [[UInt8]])
+    case answering(chain: [[UInt8]])
     /// The refusal is written; what still comes is thrown away until the caller has closed.
     case farewell
     case closed
   }
 
   private let credentials: PeerCredentials
+  private let chain: ReceivedChain
   private let limits: PeerLimits
   private let report: @Sendable (PeerRefusal) -> Void
   private var state = State.handshaking
   private var buffer = ByteBuffer()
   private var deadline: Scheduled<Void>?
 
-  init(credentials: PeerCredentials, limits: PeerLimits, report: @escaping @Sendable (PeerRefusal) -> Void) {
+  /// - Parameter chain: where the TLS handler puts the caller's certificates.
+  init(
+    credentials: PeerCredentials, chain: ReceivedChain, limits: PeerLimits,
+    report: @escaping @Sendable (PeerRefusal) -> Void
+  ) {
     self.credentials = credentials
+    self.chain = chain
     self.limits = limits
     self.report = report
   }
@@ -57,29 +64,28 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
   }
 
   private func handshakeCompleted(_ context: ChannelHandlerContext) {
-    guard let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self),
-      let certificate = try? handler.peerCertificate?.toDERBytes()
-    else { return close(context, "it showed no certificate.") }
-    state = .reading(certificate: certificate)
+    let chain = chain.certificates
+    guard !chain.isEmpty else { return close(context, "it showed no certificate.") }
+    state = .reading(chain: chain)
     setDeadline(limits.idle, "its request did not come in time.", context)
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var bytes = unwrapInboundIn(data)
     switch state {
-    case .reading(let certificate):
+    case .reading(let chain):
       buffer.writeBuffer(&bytes)
-      readRequest(certificate, context)
+      readRequest(chain, context)
     case .answering: close(context, "it sent a request before the last one was answered.")
     case .handshaking, .farewell, .closed: break
     }
   }
 
-  private func readRequest(_ certificate: [UInt8], _ context: ChannelHandlerContext) {
+  private func readRequest(_ chain: [[UInt8]], _ context: ChannelHandlerContext) {
     guard let length = buffer.getInteger(at: buffer.readerIndex, as: UInt32.self) else { return }
     let principal: PeerPrincipal
     let limit: Int
-    switch credentials.current.identify(certificate) {
+    switch credentials.current.identify(chain) {
     case .member(let host): (principal, limit) = (.member(host), PeerLimits.maximumMessage)
     case .stranger(let key): (principal, limit) = (.stranger(key), PeerLimits.maximumStrangerMessage)
     case .refused(let error): return refuse(error.description, context)
@@ -94,14 +100,14 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     }
     let bytes = buffer.getBytes(at: buffer.readerIndex + PeerFrame.lengthSize, length: Int(length)) ?? []
     buffer = ByteBuffer()
-    state = .answering(certificate: certificate)
+    state = .answering(chain: chain)
     deadline?.cancel()
     context.fireChannelRead(wrapInboundOut(ServerRequest(bytes: bytes, principal: principal)))
   }
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-    if case .answering(let certificate) = state {
-      state = .reading(certificate: certificate)
+    if case .answering(let chain) = state {
+      state = .reading(chain: chain)
       setDeadline(limits.idle, "it neither read its answer nor sent another request.", context)
     }
     context.write(data, promise: promise)
@@ -151,4 +157,14 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
   private func report(_ reason: String, _ context: ChannelHandlerContext) {
     report(PeerRefusal(address: context.remoteAddress?.wireAddress, reason: reason))
   }
+}
+
+/// The caller's certificates, on their way from the TLS handler to the handler behind it. A resumed session shows none,
+/// and so is turned away: Weft resumes none, and each connection proves its certificates anew.
+final class ReceivedChain: Sendable {
+  private let value = Mutex<[[UInt8]]>([])
+
+  var certificates: [[UInt8]] { value.withLock { $0 } }
+
+  func set(_ certificates: [[UInt8]]) { value.withLock { $0 = certificates } }
 }

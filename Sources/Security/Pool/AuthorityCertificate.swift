@@ -20,8 +20,7 @@ struct AuthorityCertificate: Sendable {
       case .isCertificateAuthority? = try? certificate.extensions.basicConstraints,
       certificate.issuer == certificate.subject,
       certificate.publicKey.isValidSignature(certificate.signature, for: certificate),
-      let name = CertificateForm.text(.RDNAttributeType.commonName, in: certificate.subject),
-      name.hasPrefix(Self.prefix), let pool = PoolID(String(name.dropFirst(Self.prefix.count))),
+      let pool = Self.pool(in: certificate.subject),
       let poolName = CertificateForm.text(.RDNAttributeType.organizationName, in: certificate.subject)
     else { return nil }
     self.der = der
@@ -34,4 +33,12 @@ struct AuthorityCertificate: Sendable {
   }
 
   static let prefix = "weft pool "
+
+  /// The pool's ID in the name of a CA.
+  static func pool(in name: DistinguishedName) -> PoolID? {
+    guard let text = CertificateForm.text(.RDNAttributeType.commonName, in: name), text.hasPrefix(prefix) else {
+      return nil
+    }
+    return PoolID(String(text.dropFirst(prefix.count)))
+  }
 }

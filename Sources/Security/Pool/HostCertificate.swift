@@ -10,6 +10,7 @@ struct HostCertificate {
 
   let publicKey: HostPublicKey
   let issuerKeyIdentifier: ArraySlice<UInt8>?
+  let issuerPool: PoolID?
   let issuerPoolName: String?
   let isSelfSigned: Bool
   private let certificate: Certificate
@@ -28,6 +29,7 @@ struct HostCertificate {
     self.publicKey = publicKey
     self.certificate = certificate
     issuerKeyIdentifier = (try? certificate.extensions.authorityKeyIdentifier)?.keyIdentifier
+    issuerPool = AuthorityCertificate.pool(in: certificate.issuer)
     issuerPoolName = CertificateForm.text(.RDNAttributeType.organizationName, in: certificate.issuer)
     isSelfSigned =
       certificate.issuer == certificate.subject

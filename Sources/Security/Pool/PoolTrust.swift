@@ -58,7 +58,8 @@ package struct PoolTrust: Sendable {
     let id = host.publicKey.hostID
     guard !revoked.contains(id) else { throw .revoked(id) }
     guard let issuer = issuer(of: host) else {
-      throw host.isSelfSigned ? .notJoined(id) : .otherPool(name: host.issuerPoolName)
+      if host.isSelfSigned { throw .notJoined(id) }
+      throw host.issuerPool == pool ? .unknownCA(id) : .otherPool(name: host.issuerPoolName)
     }
     if let vouched = issuer.vouched, !vouched.contains(id) { throw .notVouched(id) }
     return TrustedHost(id: id, key: host.publicKey)

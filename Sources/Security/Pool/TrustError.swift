@@ -10,6 +10,8 @@ package enum TrustError: Error, Hashable, CustomStringConvertible {
   case notJoined(HostID)
   /// Signed by another pool's CA, or by none that this pool knows.
   case otherPool(name: String?)
+  /// Signed by a CA with this pool's ID that is not known here: one of the two sides has missed an eviction.
+  case unknownCA(HostID)
   case revoked(HostID)
   /// Signed by a CA of this pool that was replaced by an eviction, and not on the list made at that moment.
   case notVouched(HostID)
@@ -24,6 +26,8 @@ package enum TrustError: Error, Hashable, CustomStringConvertible {
       "The host belongs to another pool, '\(name)': let it leave that pool with `weft pool leave` before it joins this one."
     case .otherPool(nil):
       "The host's certificate was signed by nobody that this pool knows: it belongs to another pool."
+    case .unknownCA(let host):
+      "Host \(host) has a certificate of a CA of this pool that is not known here yet: try again after the next sync."
     case .revoked(let host):
       "Host \(host) was evicted from this pool. To take the machine back, empty its state directory and join it anew."
     case .notVouched(let host):

@@ -24,8 +24,8 @@ package enum TLSCredentialsError: Error, Equatable, CustomStringConvertible {
 /// A value for one state of affairs; after a join, an eviction or a new certificate, make another.
 package struct TLSCredentials: Sendable {
   package let host: HostID
-  /// The certificate shown, DER.
-  package let certificate: [UInt8]
+  /// The certificates shown, DER: the host's own first, then the CA that signed it, then the host's older ones.
+  package let chain: [[UInt8]]
   /// nil before this host has joined a pool.
   package let trust: PoolTrust?
   private let serverContext: NIOSSLContext
@@ -42,22 +42,39 @@ package struct TLSCredentials: Sendable {
     try self.init(identity, chain: [certificate], trust: nil)
   }
 
-  /// For a member: its certificate, and the CA that signed it, by which a joiner knows the pool.
+  /// For a member. It shows the certificate that the pool's current CA signed, and that CA, by which a joiner knows the
+  /// pool; and after them its older certificates, for the same key, by which a host knows it that was away during an
+  /// eviction and has not heard of the new CA.
+  ///
+  /// - Throws: if the pool trusts none of the certificates, or if they are another host's.
   package init(
-    member identity: HostIdentity, certificate: [UInt8], trust: PoolTrust
+    member identity: HostIdentity, certificates: OwnCertificates, trust: PoolTrust
   ) throws(TLSCredentialsError) {
-    let found: TrustedHost
-    do { found = try trust.trust(certificate) } catch { throw .untrusted(error) }
-    guard found.id == identity.hostID else { throw .otherHost(found.id) }
-    guard let authority = trust.issuer(of: certificate) else { throw .untrusted(.otherPool(name: nil)) }
-    try self.init(identity, chain: [certificate, authority], trust: trust)
+    var trusted: [(certificate: [UInt8], authority: [UInt8])] = []
+    var reason = TrustError.malformed
+    for certificate in certificates.newestFirst {
+      do {
+        let found = try trust.trust(certificate)
+        guard found.id == identity.hostID else { throw TLSCredentialsError.otherHost(found.id) }
+        if let authority = trust.issuer(of: certificate) { trusted.append((certificate, authority)) }
+      } catch let error as TLSCredentialsError {
+        throw error
+      } catch {
+        reason = error as? TrustError ?? reason
+      }
+    }
+    let current = trusted.firstIndex { Fingerprint(of: $0.authority) == trust.currentCA } ?? 0
+    guard trusted.indices.contains(current) else { throw .untrusted(reason) }
+    let first = trusted.remove(at: current)
+    try self.init(
+      identity, chain: [first.certificate, first.authority] + trusted.map(\.certificate), trust: trust)
   }
 
   private init(
     _ identity: HostIdentity, chain: [[UInt8]], trust: PoolTrust?
   ) throws(TLSCredentialsError) {
     host = identity.hostID
-    certificate = chain[0]
+    self.chain = chain
     self.trust = trust
     do {
       let key = try NIOSSLPrivateKey(bytes: Array(identity.signingKey.derRepresentation), format: .der)
@@ -85,24 +102,31 @@ package struct TLSCredentials: Sendable {
 extension TLSCredentials {
   /// The server's end. Every caller with a certificate may complete the handshake, so that one that is refused can be
   /// told why; `identify` says who it is.
-  package func makeServerHandler() -> NIOSSLServerHandler {
-    NIOSSLServerHandler(context: serverContext) { _, promise in promise.succeed(.certificateVerified) }
+  ///
+  /// - Parameter received: given the caller's certificates (DER, its own first) during the handshake, on the event loop;
+  ///   only when the handshake has completed is it proven that the caller holds their key.
+  package func makeServerHandler(received: @escaping @Sendable ([[UInt8]]) -> Void) -> NIOSSLServerHandler {
+    NIOSSLServerHandler(context: serverContext) { chain, promise in
+      received(chain.prefix(Self.maximumChain).compactMap { try? $0.toDERBytes() })
+      promise.succeed(.certificateVerified)
+    }
   }
 
-  /// Who shows this certificate (DER) as the client's.
-  package func identify(_ certificate: [UInt8]) -> PeerIdentification {
-    let host: HostCertificate
-    do { host = try HostCertificate(der: certificate) } catch { return .refused(error) }
-    if let trust {
-      do {
-        return .member(try trust.trust(certificate).id)
-      } catch .notJoined {
-        return .stranger(host.publicKey)
-      } catch {
-        return .refused(error)
+  /// Who shows these certificates (DER, its own first) as the client's.
+  package func identify(_ chain: [[UInt8]]) -> PeerIdentification {
+    do {
+      let host = try Self.leaf(of: chain)
+      if let trust {
+        do {
+          return .member(try Self.member(of: chain, leaf: host, trust: trust).id)
+        } catch .notJoined {
+          return .stranger(host.publicKey)
+        }
       }
+      return host.isSelfSigned ? .stranger(host.publicKey) : .refused(.otherPool(name: host.issuerPoolName))
+    } catch {
+      return .refused(error)
     }
-    return host.isSelfSigned ? .stranger(host.publicKey) : .refused(.otherPool(name: host.issuerPoolName))
   }
 
   /// The client's end. The server is checked during the handshake; if it is not whom `expectation` wants, `refuse` is
@@ -127,21 +151,21 @@ extension TLSCredentials {
   package func verify(
     chain: [[UInt8]], expecting expectation: PeerExpectation
   ) throws(PeerVerificationError) -> HostID {
-    guard let leaf = chain.first else { throw .noCertificate }
+    guard !chain.isEmpty else { throw .noCertificate }
     switch expectation {
-    case .pinnedCA(let pin): return try verify(leaf: leaf, of: chain, pin: pin)
-    case .anyMember: return try member(leaf)
+    case .pinnedCA(let pin): return try Self.host(of: chain, pin: pin)
+    case .anyMember: return try member(of: chain)
     case .host(let expected):
-      let found = try member(leaf)
+      let found = try member(of: chain)
       guard found == expected else { throw .otherHost(expected: expected, found: found) }
       return found
     }
   }
 
-  private func member(_ leaf: [UInt8]) throws(PeerVerificationError) -> HostID {
+  private func member(of chain: [[UInt8]]) throws(PeerVerificationError) -> HostID {
     guard let trust else { throw .noPool }
     do {
-      return try trust.trust(leaf).id
+      return try Self.member(of: chain, leaf: try Self.leaf(of: chain), trust: trust).id
     } catch .notJoined(let host) {
       throw .notJoined(host)
     } catch {
@@ -149,17 +173,35 @@ extension TLSCredentials {
     }
   }
 
-  private func verify(
-    leaf: [UInt8], of chain: [[UInt8]], pin: Fingerprint
-  ) throws(PeerVerificationError) -> HostID {
+  private static func leaf(of chain: [[UInt8]]) throws(TrustError) -> HostCertificate {
+    guard let first = chain.first else { throw .malformed }
+    return try HostCertificate(der: first)
+  }
+
+  /// TLS proves the key of the first certificate. Any other certificate for the same key says as much about its owner,
+  /// so the first one that the pool trusts decides; if there is none, the first one's fault is told.
+  private static func member(
+    of chain: [[UInt8]], leaf: HostCertificate, trust: PoolTrust
+  ) throws(TrustError) -> TrustedHost {
+    let fault: TrustError
+    do { return try trust.trust(chain[0]) } catch { fault = error }
+    for certificate in chain.prefix(maximumChain).dropFirst() {
+      if let host = try? trust.trust(certificate), host.key == leaf.publicKey { return host }
+    }
+    throw fault
+  }
+
+  private static func host(of chain: [[UInt8]], pin: Fingerprint) throws(PeerVerificationError) -> HostID {
     let host: HostCertificate
-    do { host = try HostCertificate(der: leaf) } catch { throw .untrusted(error) }
+    do { host = try leaf(of: chain) } catch { throw .untrusted(error) }
     guard !host.isSelfSigned else { throw .notJoined(host.publicKey.hostID) }
-    // No more than the few certificates that an honest chain has are looked at.
-    guard let pinned = chain.prefix(4).first(where: { Fingerprint(of: $0) == pin }),
+    guard let pinned = chain.prefix(maximumChain).first(where: { Fingerprint(of: $0) == pin }),
       let authority = AuthorityCertificate(der: pinned)
     else { throw .otherCA(poolName: host.issuerPoolName) }
     guard host.isSigned(by: authority.key) else { throw .notSignedByPinnedCA }
     return host.publicKey.hostID
   }
+
+  /// An honest host shows its certificate, a CA and its older certificates; what follows is not looked at.
+  private static let maximumChain = OwnCertificates.maximumCount + 1
 }
