@@ -1,0 +1,226 @@
+// Measures how long a MAC that moves is unknown at its new place: from the first gratuitous ARP that the guest sends
+// there to the kernel's FDB notice on each other host. Driven by rehome.sh, which makes the hosts.
+//
+//   rehome GUESTS BRIDGE DEVICE MAC MOVES LABEL HOST=VTEP HOST=VTEP ...
+//
+// GUESTS and HOST are names of network namespaces. The guest moves between the first two hosts. Each move is by a new
+// VIF, as on Xen: it is in BRIDGE of the new host first, then it gets its carrier, then the guest announces itself.
+// A notice is RTM_NEWNEIGH of MAC on DEVICE with the VTEP of the new host. One line per sample goes to stdout:
+// LABEL MOVE HOST MICROSECONDS. The exit code is 1 if a host was silent for five seconds.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/neighbour.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { max_hosts = 256 };
+
+struct host {
+  char name[128];
+  struct in_addr vtep;
+  int notices;   // netlink socket inside the namespace
+  int device;    // index of the tunnel device there
+  int64_t seen;  // when the notice of this move came, or 0
+};
+
+static struct host hosts[max_hosts];
+static int host_count;
+
+static void die(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  fputs("rehome: ", stderr);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+  exit(2);
+}
+
+static int64_t now_ns(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static void pause_ms(long milliseconds) {
+  struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+  nanosleep(&time, NULL);
+}
+
+static void run(const char *format, ...) {
+  char command[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(command, sizeof command, format, arguments);
+  va_end(arguments);
+  if (system(command) != 0) die("this failed: %s", command);
+}
+
+static void enter(const char *namespace) {
+  char path[256];
+  snprintf(path, sizeof path, "/run/netns/%s", namespace);
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0 || setns(file, CLONE_NEWNET) != 0) die("cannot enter %s: %s", path, strerror(errno));
+  close(file);
+}
+
+static int open_notices(void) {
+  int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+  struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_NEIGH};
+  if (descriptor < 0 || bind(descriptor, (struct sockaddr *)&address, sizeof address) != 0)
+    die("no netlink socket: %s", strerror(errno));
+  int size = 4 << 20;
+  setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+  return descriptor;
+}
+
+// Whether a message says that `mac` is behind `vtep` on this host's tunnel device.
+static bool tells(const struct nlmsghdr *message, const struct host *host, const uint8_t *mac, struct in_addr vtep) {
+  if (message->nlmsg_type != RTM_NEWNEIGH || message->nlmsg_len < NLMSG_LENGTH(sizeof(struct ndmsg))) return false;
+  const struct ndmsg *entry = NLMSG_DATA(message);
+  if (entry->ndm_family != AF_BRIDGE || entry->ndm_ifindex != host->device) return false;
+  bool is_mac = false, is_there = false;
+  int left = (int)message->nlmsg_len - (int)NLMSG_LENGTH(sizeof *entry);
+  const struct rtattr *attribute = (const struct rtattr *)((const char *)entry + NLMSG_ALIGN(sizeof *entry));
+  for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
+    if (attribute->rta_type == NDA_LLADDR && RTA_PAYLOAD(attribute) == ETH_ALEN)
+      is_mac = memcmp(RTA_DATA(attribute), mac, ETH_ALEN) == 0;
+    if (attribute->rta_type == NDA_DST && RTA_PAYLOAD(attribute) == 4)
+      is_there = memcmp(RTA_DATA(attribute), &vtep, 4) == 0;
+  }
+  return is_mac && is_there;
+}
+
+// Reads what is there; the first notice of this move is stamped.
+static void read_notices(struct host *host, const uint8_t *mac, struct in_addr vtep) {
+  static char buffer[1 << 16] __attribute__((aligned(16)));
+  int64_t stamp = now_ns();
+  for (;;) {
+    ssize_t size = recv(host->notices, buffer, sizeof buffer, 0);
+    if (size < 0 && errno == ENOBUFS) die("notices of %s were lost", host->name);
+    if (size <= 0) return;
+    int left = (int)size;
+    for (struct nlmsghdr *message = (struct nlmsghdr *)buffer; NLMSG_OK(message, left);
+         message = NLMSG_NEXT(message, left))
+      if (host->seen == 0 && tells(message, host, mac, vtep)) host->seen = stamp;
+  }
+}
+
+static void set_up(const char *device, bool up) {
+  int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  struct ifreq request = {0};
+  snprintf(request.ifr_name, sizeof request.ifr_name, "%s", device);
+  if (ioctl(descriptor, SIOCGIFFLAGS, &request) != 0) die("%s: %s", device, strerror(errno));
+  if (up) request.ifr_flags |= IFF_UP; else request.ifr_flags &= ~IFF_UP;
+  if (ioctl(descriptor, SIOCSIFFLAGS, &request) != 0) die("%s: %s", device, strerror(errno));
+  close(descriptor);
+}
+
+// Sends a gratuitous ARP request (RFC 826) out of `device` and returns the moment before it left.
+static int64_t announce(const char *device, const uint8_t *mac) {
+  int descriptor = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+  struct sockaddr_ll address = {
+      .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP), .sll_ifindex = (int)if_nametoindex(device)};
+  uint8_t frame[60] = {[12] = 0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1};
+  const uint8_t ip[4] = {10, 7, 0, 1};
+  memset(frame, 0xff, ETH_ALEN);
+  memcpy(frame + 6, mac, ETH_ALEN);
+  memcpy(frame + 22, mac, ETH_ALEN);
+  memcpy(frame + 28, ip, 4);
+  memcpy(frame + 38, ip, 4);
+  int64_t stamp = now_ns();
+  if (sendto(descriptor, frame, sizeof frame, 0, (struct sockaddr *)&address, sizeof address) != sizeof frame)
+    die("cannot send on %s: %s", device, strerror(errno));
+  // The socket stays open until the move is over: closing it waits for the kernel's grace period.
+  static int previous = -1;
+  if (previous >= 0) close(previous);
+  previous = descriptor;
+  return stamp;
+}
+
+static int missing_notices(const struct host *target) {
+  int missing = 0;
+  for (int i = 0; i < host_count; i++) missing += &hosts[i] != target && hosts[i].seen == 0;
+  return missing;
+}
+
+int main(int count, char **words) {
+  if (count < 9) die("usage: rehome GUESTS BRIDGE DEVICE MAC MOVES LABEL HOST=VTEP HOST=VTEP ...");
+  const char *guests = words[1], *bridge = words[2], *device = words[3], *label = words[6];
+  uint8_t mac[ETH_ALEN];
+  if (sscanf(words[4], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", mac, mac + 1, mac + 2, mac + 3, mac + 4, mac + 5) != 6)
+    die("%s is not a MAC", words[4]);
+  int moves = atoi(words[5]);
+  for (int i = 7; i < count && host_count < max_hosts; i++) {
+    struct host *host = &hosts[host_count++];
+    char *separator = strchr(words[i], '=');
+    if (separator == NULL || inet_aton(separator + 1, &host->vtep) == 0) die("%s is not HOST=VTEP", words[i]);
+    snprintf(host->name, sizeof host->name, "%.*s", (int)(separator - words[i]), words[i]);
+    enter(host->name);
+    host->notices = open_notices();
+    host->device = (int)if_nametoindex(device);
+    if (host->device == 0) die("%s has no %s", host->name, device);
+  }
+  enter(guests);
+  // A notice has to be stamped when it comes, not when the agents leave a core free.
+  struct sched_param priority = {.sched_priority = 10};
+  if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority) != 0)
+    fprintf(stderr, "rehome: no real-time priority: %s\n", strerror(errno));
+
+  int silent = 0;
+  for (int move = 0; move <= moves; move++) {  // move 0 only puts the guest on the first host
+    struct host *target = &hosts[move % 2];
+    run("ip link add vif%d.9 netns %s address fe:ff:ff:ff:ff:ff type veth peer name m%d netns %s", move + 1,
+        target->name, move, guests);
+    run("ip -n %s link set vif%d.9 addrgenmode none master %s", target->name, move + 1, bridge);
+    run("ip -n %s link set vif%d.9 up", target->name, move + 1);
+    pause_ms(300);
+    char from[16], to[16];
+    snprintf(from, sizeof from, "m%d", move - 1);
+    snprintf(to, sizeof to, "m%d", move);
+    if (move > 0) set_up(from, false);
+    set_up(to, true);
+    pause_ms(200);  // until the port of the new host's bridge forwards
+    for (int i = 0; i < host_count; i++) {
+      hosts[i].seen = 0;
+      read_notices(&hosts[i], mac, (struct in_addr){0});
+    }
+    int64_t start = announce(to, mac), limit = start + (int64_t)5 * 1000000000;
+    struct pollfd polls[max_hosts];
+    for (int i = 0; i < host_count; i++) polls[i] = (struct pollfd){.fd = hosts[i].notices, .events = POLLIN};
+    while (missing_notices(target) > 0 && now_ns() < limit) {
+      if (poll(polls, (nfds_t)host_count, 100) <= 0) continue;
+      for (int i = 0; i < host_count; i++)
+        if (polls[i].revents != 0) read_notices(&hosts[i], mac, target->vtep);
+    }
+    for (int i = 0; i < host_count && move > 0; i++) {
+      if (&hosts[i] == target) continue;
+      if (hosts[i].seen == 0) {
+        fprintf(stderr, "rehome: move %d: no notice on %s within 5 s\n", move, hosts[i].name);
+        silent++;
+      } else {
+        printf("%s %d %s %.1f\n", label, move, hosts[i].name, (double)(hosts[i].seen - start) / 1000);
+      }
+    }
+    if (move > 0) run("ip -n %s link delete %s", guests, from);
+    pause_ms(500);
+  }
+  run("ip -n %s link delete m%d", guests, moves);
+  return silent == 0 ? 0 : 1;
+}

@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# Every test of Weft: packages that are missing, a debug build, format, arrows, unit tests, simulation, kernel tests, end
+# to end tests with the real binaries, the quickstart and a short run of the benchmark with a release build.
+# The last line counts them: `N passed, M failed`; the exit code is not 0 if one failed.
+#
+#   sudo Tests/run.sh [STAGE ...]     all stages, or some of: style unit simulation kernel end-to-end quickstart bench
+set -uo pipefail
+export LC_ALL=C.UTF-8
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+stages=("$@")
+((${#stages[@]} > 0)) || stages=(style unit simulation kernel end-to-end quickstart bench)
+passed=0
+failed=0
+failures=()
+started=$SECONDS
+logs=$(mktemp -d /tmp/weft-run.XXXXXX)
+trap 'rm -rf "$logs"' EXIT
+
+say() { printf '\n=== %s (after %d min %02d s)\n' "$*" $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60)); }
+pass() { passed=$((passed + 1)); echo "✔ $*"; }
+fail() { failed=$((failed + 1)); failures+=("$*"); echo "✘ $*"; }
+finish() {
+  if ((${#failures[@]} > 0)); then
+    printf '\nfailed:\n'
+    printf '  %s\n' "${failures[@]}"
+  fi
+  printf '\n%d passed, %d failed\n' "$passed" "$failed"
+  ((failed == 0 && passed > 0))
+  exit
+}
+# give_up SENTENCE: nothing after it could work.
+give_up() { fail "$*"; finish; }
+wanted() { [[ " ${stages[*]} " == *" $1 "* ]]; }
+# check WHAT COMMAND...: one test that is a command.
+check() {
+  local what=$1
+  shift
+  if "$@"; then pass "$what"; else fail "$what"; fi
+}
+
+# ---------------------------------------------------------------------------------------------- packages
+
+[[ $(id -u) -eq 0 ]] || give_up "the tests make network namespaces and need root: run them with sudo."
+packages=(
+  build-essential pkg-config libnl-3-dev libnl-route-3-dev libssl-dev
+  iproute2 nftables tcpdump iperf3 dnsmasq-base udhcpc socat jq iputils-ping iputils-arping procps util-linux
+)
+missing=()
+for package in "${packages[@]}"; do
+  [[ $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) == "install ok installed" ]] || missing+=("$package")
+done
+if ((${#missing[@]} > 0)); then
+  say "installing ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" > "$logs/apt" 2>&1 ||
+    { cat "$logs/apt"; give_up "apt-get could not install ${missing[*]}"; }
+fi
+command -v swift > /dev/null || PATH=/opt/swift/usr/bin:$PATH
+command -v swift > /dev/null || give_up "there is no Swift toolchain in PATH: install Swift 6.3 or later."
+
+# ---------------------------------------------------------------------------------------------- build
+
+if wanted unit || wanted simulation || wanted kernel || wanted end-to-end; then
+  say "debug build with tests"
+  swift build --build-tests --explicit-target-dependency-import-check error ||
+    give_up "the debug build"
+  pass "the debug build, without a warning and with every import declared"
+fi
+
+# ---------------------------------------------------------------------------------------------- tests of Swift
+
+# suite STAGE SECONDS TARGETS OPTIONS...: the tests of some targets; a run that crashed or hung counts as a failure.
+suite() {
+  local stage=$1 seconds=$2 targets=$3 status log=$logs/$1
+  shift 3
+  say "$stage tests"
+  timeout --kill-after=30 "$seconds" \
+    swift test --skip-build --disable-xctest --filter "^($targets)\\." "$@" 2>&1 | tee "$log"
+  status=${PIPESTATUS[0]}
+  local good bad skipped
+  good=$(grep -E '^✔ Test ' "$log" | grep -vE '^✔ Test (run|case) ' | grep -c ' passed after ')
+  bad=$(grep -E '^✘ Test ' "$log" | grep -vE '^✘ Test (run|case) ' | grep -c ' failed after ')
+  skipped=$(grep -cE '^[^ ]+ Test .* skipped' "$log")
+  passed=$((passed + good))
+  failed=$((failed + bad))
+  while IFS= read -r line; do failures+=("$line"); done < <(
+    grep -E '^✘ Test ' "$log" | grep -vE '^✘ Test (run|case) ' | grep ' failed after ' |
+      sed -E 's/^✘ Test (.*) failed after .*/\1/')
+  if ((status == 124 || status == 137)); then
+    fail "the $stage tests ran for more than $seconds s and were ended"
+  elif ((status != 0 && bad == 0)); then
+    fail "the runner of the $stage tests ended with $status"
+  elif ((good + bad == 0)); then
+    fail "there was no $stage test to run"
+  fi
+  echo "$stage: $good passed, $bad failed, $skipped skipped"
+}
+
+# Namespaces and processes of a test run that was ended by force.
+sweep() {
+  local name owner pid
+  for name in $(ip netns list | awk '{ print $1 }' | grep -E '^weft-test-[0-9]+-'); do
+    owner=$(cut -d- -f3 <<< "$name")
+    [[ -d /proc/$owner ]] && continue
+    for pid in $(ip netns pids "$name"); do kill -KILL "$pid" 2> /dev/null; done
+    ip netns delete "$name"
+  done
+}
+
+if wanted style; then
+  say "style"
+  check "the format of every Swift file" swift format lint --strict -r Sources Tests Package.swift
+  for script in Deploy/*.sh Tests/*.sh Tests/Bench/*.sh .ci/run; do
+    check "the syntax of $script" bash -n "$script"
+  done
+  Tests/arrows.sh | tee "$logs/arrows"
+  read -r good bad < <(sed -nE 's/^arrows: ([0-9]+) checks passed, ([0-9]+) failed$/\1 \2/p' "$logs/arrows")
+  passed=$((passed + ${good:-0}))
+  failed=$((failed + ${bad:-1}))
+  while IFS= read -r line; do failures+=("$line"); done < <(grep ':$' "$logs/arrows")
+fi
+if wanted unit; then
+  units=$(find Tests -maxdepth 1 -name '*Tests' -printf '%f\n' | grep -vxE 'SimulationTests|KernelTests|EndToEndTests' |
+    sort | paste -sd'|')
+  suite unit 1200 "$units"
+fi
+wanted simulation && suite simulation 1200 SimulationTests
+wanted kernel && suite kernel 600 KernelTests
+if wanted end-to-end; then
+  suite end-to-end 1500 EndToEndTests --no-parallel
+  sweep
+fi
+
+# ---------------------------------------------------------------------------------------------- tests of the release build
+
+if wanted quickstart; then
+  say "quickstart"
+  check "the quickstart" Deploy/quickstart.sh
+fi
+if wanted bench; then
+  say "benchmark, short"
+  check "the benchmark of re-homing with three hosts" Tests/Bench/rehome.sh 3
+fi
+finish
