@@ -19,6 +19,7 @@ struct ErrorMiddleware<Context: RequestContext>: RouterMiddleware {
       response = Answers.error(answer)
       if let error = error as? MethodNotAllowed { response.headers[.allow] = error.allowed.joined(separator: ", ") }
     }
+    if request.method == .head { response.body = ResponseBody() }
     if let name = HTTPField.Name(API.versionHeader) { response.headers[name] = String(API.version) }
     return response
   }

@@ -7,8 +7,14 @@ enum RequestDecoding {
   static func body<Body: StrictRequest>(_ type: Body.Type, of request: Request) async throws -> Body {
     if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > API.maximumBody { throw tooLarge }
     let buffer: ByteBuffer
-    do { buffer = try await request.body.collect(upTo: API.maximumBody) } catch is NIOTooManyBytesError {
+    do {
+      buffer = try await request.body.collect(upTo: API.maximumBody)
+    } catch is NIOTooManyBytesError {
       throw tooLarge
+    } catch is CancellationError {
+      throw CancellationError()
+    } catch {
+      throw APIError(.badRequest, "The body broke off before its announced end: send it whole.")
     }
     return try decode(type, from: Array(buffer.readableBytesView))
   }
@@ -23,7 +29,7 @@ enum RequestDecoding {
       let field = error.path.joined(separator: ".")
       throw APIError(.invalid, "The field '\(field)' must be one of: \(error.allowed.joined(separator: ", ")).")
     } catch let error as DecodingError {
-      throw APIError(.badRequest, sentence(for: error, fields: Body.fields))
+      throw APIError(.badRequest, sentence(for: error, in: bytes, fields: Body.fields))
     } catch {
       throw APIError(.badRequest, "The body cannot be read: send one JSON object in UTF-8.")
     }
@@ -32,7 +38,7 @@ enum RequestDecoding {
   private static let tooLarge = APIError(
     .tooLarge, "The body is longer than \(API.maximumBody) bytes: no request of this API needs as much.")
 
-  private static func sentence(for error: DecodingError, fields: [String]) -> String {
+  private static func sentence(for error: DecodingError, in bytes: [UInt8], fields: [String]) -> String {
     switch error {
     case .keyNotFound(let key, _):
       return "The field '\(key.stringValue)' is missing: add it to the JSON object."
@@ -41,9 +47,12 @@ enum RequestDecoding {
         return "The body must be one JSON object\(fields.isEmpty ? "" : " with \(list(fields))")."
       }
       return "The field '\(field.stringValue)' must be \(kind(type))."
-    case .dataCorrupted(let context):
-      guard let field = context.codingPath.last else { return "The body is not JSON: send one JSON object in UTF-8." }
-      return "The field '\(field.stringValue)' must be a whole number that fits in 64 bits."
+    case .dataCorrupted:
+      // The decoder tells a number that does not fit its type from broken JSON by nothing.
+      guard let field = (try? JSONDecoder().decode(FractionFinder.self, from: Data(bytes)))?.field else {
+        return "The body is not JSON: send one JSON object in UTF-8."
+      }
+      return "The field '\(field)' must be a whole number that fits in 64 bits."
     @unknown default: return "The body cannot be read: send one JSON object in UTF-8."
     }
   }
@@ -69,6 +78,20 @@ private struct Strict<Body: StrictRequest>: Decodable {
     let unknown = names.filter { !Body.fields.contains($0) }.sorted()
     guard unknown.isEmpty else { throw UnknownFields(unknown: unknown, known: Body.fields) }
     value = try Body(from: decoder)
+  }
+}
+
+/// The first field, by name, with a number that is no whole number of 64 bits.
+private struct FractionFinder: Decodable {
+  let field: String?
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: FieldName.self)
+    field =
+      container.allKeys.sorted { $0.stringValue < $1.stringValue }.first { key in
+        (try? container.decode(Int.self, forKey: key)) == nil
+          && (try? container.decode(Double.self, forKey: key)) != nil
+      }?.stringValue
   }
 }
 

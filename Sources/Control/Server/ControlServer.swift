@@ -6,25 +6,34 @@ import ServiceLifecycle
 
 /// Serves the API on a unix socket until the agent stops: one of the services of `weftd`.
 ///
-/// The socket has mode 0660 and the owner of the process. A client has 30 s to finish sending a request; at a graceful
-/// shutdown the requests under way have 5 s to end, then the socket is removed.
+/// The socket has mode 0660 and the owner of the process. A client that keeps quiet in the middle of a
+/// request, or between two, is cut off after 10 s; at a graceful shutdown the requests under way have 5 s to end, then
+/// the socket is removed.
 package struct ControlServer: Service {
   private let socket: SocketPath
   private let service: any AgentService
   private let logger: Logger
   private let grace: Duration
+  private let patience: Duration
+  private let onListening: @Sendable () -> Void
 
   /// - Parameters:
-  ///   - path: where to listen; at most 107 bytes, absolute.
+  ///   - path: where to listen; at most 103 bytes, absolute.
   ///   - grace: what a request under way is given at a graceful shutdown.
+  ///   - patience: how long a client may keep quiet in the middle of a request or between two.
+  ///   - onListening: called once, when clients can connect.
   /// - Throws: `SocketPathError` for a path that cannot be one.
   package init(
-    path: String, service: any AgentService, logger: Logger, grace: Duration = .seconds(5)
+    path: String, service: any AgentService, logger: Logger, grace: Duration = .seconds(5),
+    patience: Duration = .seconds(10),
+    onListening: @escaping @Sendable () -> Void = {}
   ) throws(SocketPathError) {
     socket = try SocketPath(path)
     self.service = service
     self.logger = logger
     self.grace = grace
+    self.patience = patience
+    self.onListening = onListening
   }
 
   /// Serves until a graceful shutdown or cancellation.
@@ -33,14 +42,14 @@ package struct ControlServer: Service {
     try socket.prepare()
     let outcome = NIOLockedValueBox<Result<SocketPath.Identity, SocketPathError>?>(nil)
     let application = makeApplication { channel in
-      outcome.withLockedValue { outcome in
-        do throws(SocketPathError) {
-          outcome = .success(try socket.publish())
-          logger.info("serving the API", metadata: ["socket": "\(socket.path)"])
-        } catch {
-          outcome = .failure(error)
-          channel.close(promise: nil)
-        }
+      do throws(SocketPathError) {
+        let identity = try socket.publish()
+        outcome.withLockedValue { $0 = .success(identity) }
+        logger.info("serving the API", metadata: ["socket": "\(socket.path)"])
+        onListening()
+      } catch {
+        outcome.withLockedValue { $0 = .failure(error) }
+        channel.close(promise: nil)
       }
     }
     defer {
@@ -75,7 +84,7 @@ package struct ControlServer: Service {
     quiet.logLevel = max(logger.logLevel, .warning)
     return Application(
       router: Routes(service: service).router(),
-      server: .http1(configuration: .init(idleTimeout: .seconds(30))),
+      server: .http1(configuration: .init(idleTimeout: TimeAmount(patience))),
       configuration: ApplicationConfiguration(
         address: .unixDomainSocket(path: socket.passing),
         availableConnectionsDelegate: .maximum(128, logger: quiet)),

@@ -9,8 +9,8 @@
 /// The server binds under a passing name of the same length, sets the mode, and only then renames the file to its
 /// place: nobody can connect before the mode is right, and the socket of a dead agent is replaced in one step.
 struct SocketPath: Sendable {
-  /// What a socket address holds, less its final zero (`sun_path` of unix(7)).
-  static let maximumLength = 107
+  /// What swift-nio takes; `sun_path` of unix(7) holds 107 bytes on Linux and 103 elsewhere.
+  static let maximumLength = 103
 
   let path: String
 

@@ -12,8 +12,8 @@ package enum SocketPathError: Error, Equatable, CustomStringConvertible {
     case .notAbsolute(let path):
       "'\(path.prefix(120))' cannot be a socket: pass --socket with an absolute path to a file."
     case .tooLong(let path):
-      "The path of the socket has \(path.utf8.count) bytes and the system takes "
-        + "\(SocketPath.maximumLength): pass a shorter one with --socket."
+      "The path of the socket has \(path.utf8.count) bytes and at most "
+        + "\(SocketPath.maximumLength) work: pass a shorter one with --socket."
     case .notASocket(let path):
       "\(path) exists and is not a socket: remove it, or pass another path with --socket."
     case .inUse(let path):

@@ -15,7 +15,7 @@ enum UnixSocket {
 
   /// Connects without waiting, and closes.
   static func probe(_ path: String) -> Probe {
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    let descriptor = socket(AF_UNIX, streamWithoutWaiting, 0)
     guard descriptor >= 0 else { return .failed(errno: errno) }
     defer { close(descriptor) }
     var address = sockaddr_un()
@@ -36,4 +36,11 @@ enum UnixSocket {
     case let code: return .failed(errno: code)
     }
   }
+
+  #if canImport(Glibc)
+    private static let streamWithoutWaiting = Int32(
+      SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+  #else
+    private static let streamWithoutWaiting = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
+  #endif
 }

@@ -6,6 +6,8 @@ import NIOHTTP1
 /// One request to an agent over its socket; every fault is a `Failure` with a sentence.
 struct AgentClient: Sendable {
   let socket: String
+  /// In place of the time that each command gives the agent; nil: that time.
+  let timeout: Duration?
 
   /// The body of an answer, and the same as a value.
   struct Answer<Value: Decodable & Sendable>: Sendable {
@@ -16,14 +18,14 @@ struct AgentClient: Sendable {
   func get<Value: Decodable & Sendable>(
     _ type: Value.Type, _ path: String, timeout: Duration = .seconds(10)
   ) async throws -> Answer<Value> {
-    try await ask(.GET, path, body: [], timeout: timeout)
+    try await ask(.GET, path, body: [], timeout: self.timeout ?? timeout)
   }
 
   func send<Value: Decodable & Sendable>(
     _ type: Value.Type, _ method: HTTPMethod, _ path: String, _ body: some Encodable = API.Nothing(),
     timeout: Duration = .seconds(10)
   ) async throws -> Value {
-    try await ask(method, path, body: Array(JSONEncoder().encode(body)), timeout: timeout).value
+    try await ask(method, path, body: Array(JSONEncoder().encode(body)), timeout: self.timeout ?? timeout).value
   }
 
   /// Gives each line of an endless answer to `take`; returns when the agent ends it.

@@ -59,7 +59,7 @@ extension PoolCommand {
     @Argument(help: ArgumentHelp("A host of the pool: an address, or address:port.", valueName: "address"))
     var address: String
 
-    @Option(help: "The token that 'weft pool invite' printed there.")
+    @Option(parsing: .unconditional, help: "The token that 'weft pool invite' printed there.")
     var token: String
 
     func validate() throws {
