@@ -16,7 +16,7 @@ extension Membership {
     package var gossipInterval: Duration = .milliseconds(200)
     package var gossipFanout = 3
     /// A rumour is sent this often times log10 of the pool's size.
-    package var retransmissions = 4
+    package var retransmissions = 6
     /// Members whose state every ping and ack repeats, in turn, so that what was missed is repaired.
     package var refreshedPerPacket = 3
     /// The shortest suspicion: this times the probe interval, in thousandths, times log10 of the pool's size.

@@ -57,6 +57,7 @@ extension Membership {
         table[host]?.tcpAt = nil
         effects += startTCP(host, now: now)
       }
+      if isCheckDue(suspicion, now: now) { effects += probeAgain(host, now: now) }
       if isWitnessed(host), now >= suspicion.witnessTime {
         effects += witness(standing, of: host, now: now)
       } else if now >= suspicion.end {
@@ -70,6 +71,18 @@ extension Membership {
       }
     }
     return effects
+  }
+
+  /// One who suspects goes on looking for a way to the suspect, so that it is told and can answer.
+  func isCheckDue(_ suspicion: Suspicion, now: Instant) -> Bool {
+    !isLeaving && suspicion.sources.contains(host) && now >= suspicion.checkAt
+  }
+
+  private mutating func probeAgain(_ host: HostID, now: Instant) -> [Effect] {
+    let number = nextSequence()
+    let relays = pickReachable(configuration.indirectProbes, besides: host, first: reachableRelay(for: host))
+    suspicions[host]?.began(check: number, relays: relays, now: now)
+    return relays.map { packet([.pingRequest(sequence: number, target: host)], to: $0) }
   }
 
   /// A silent agent's kernel keeps its statements in force for so long only. The death is told in an incarnation of its

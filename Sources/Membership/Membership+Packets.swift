@@ -41,10 +41,15 @@ extension Membership {
 
   /// Tells a host what is held of it, outside a probe, so that it can answer for itself. Bounded in time.
   mutating func tell(_ host: HostID, now: Instant) -> [Effect] {
-    guard let told = rumour(about: host, turn: 0) else { return [] }
-    if let last = table[host]?.toldAt, now < last + configuration.gossipInterval { return [] }
-    table[host]?.toldAt = now
+    guard let told = rumour(about: host, turn: 0), mayTell(host, now: now) else { return [] }
     return [.send([.rumour(told)], to: host)]
+  }
+
+  /// Whether a host may be sent something outside a probe once more; if so, it counts as done.
+  mutating func mayTell(_ host: HostID, now: Instant) -> Bool {
+    if let last = table[host]?.toldAt, now < last + configuration.gossipInterval { return false }
+    table[host]?.toldAt = now
+    return true
   }
 
   /// Makes the state of `host` news.

@@ -34,12 +34,17 @@ extension Membership {
     current.end = max(current.end, now + (current.end - current.timeout))
     nextProbe = current.end
     if table[current.target]?.isReachable ?? false {
-      let proven = table[current.target]?.relay.flatMap { table[$0]?.isReachable ?? false ? $0 : nil }
+      let proven = reachableRelay(for: current.target)
       current.relays = pickReachable(configuration.indirectProbes, besides: current.target, first: proven)
     }
     probe = current
     return startTCP(current.target, now: now)
       + current.relays.map { packet([.pingRequest(sequence: current.sequence, target: current.target)], to: $0) }
+  }
+
+  /// Who passed on the last ack of `host` that did not come straight.
+  func reachableRelay(for host: HostID) -> HostID? {
+    table[host]?.relay.flatMap { table[$0]?.isReachable ?? false ? $0 : nil }
   }
 
   private mutating func conclude(_ current: Probe, now: Instant) -> [Effect] {

@@ -4,8 +4,24 @@ extension Membership {
   /// A counter further above the known one than this is not believed.
   static let largestStep: UInt64 = 1 << 32
 
-  /// An authentic packet or hello came straight from `host` in `boot`. A higher boot makes it alive at once; a host
-  /// that is not held for alive, or still runs a lower boot, is told so.
+  /// A hello of `host` was accepted. It is signed but may be an old one sent again by anybody, so it proves nobody
+  /// alive: a host that is not held for alive in this boot is pinged at once, and its sealed answer counts.
+  ///
+  /// - Parameter boot: the boot that the hello names; nil if it names none.
+  package mutating func greeted(_ host: HostID, boot: Boot?, now: Instant) -> [Effect] {
+    let effects = observe(now)
+    guard let member = table[host] else { return effects + reject(.unknownHost(host)) }
+    if let boot {
+      guard isBelievable(boot, of: host) else { return effects + reject(.boot(host, boot)) }
+      table[host]?.lastBoot = max(boot, member.lastBoot ?? boot)
+      if let standing = member.standing, standing.state == .alive, standing.boot >= boot { return effects }
+    }
+    guard isStarted, !isLeaving, mayTell(host, now: now) else { return effects }
+    return effects + ping(host, now: now)
+  }
+
+  /// An authentic packet came straight from `host` in `boot`. A higher boot makes it alive at once; a host that is not
+  /// held for alive, or still runs a lower boot, is told so.
   package mutating func heard(from host: HostID, boot: Boot, now: Instant) -> [Effect] {
     let effects = observe(now)
     guard let member = table[host] else { return effects + reject(.unknownHost(host)) }
@@ -47,6 +63,11 @@ extension Membership {
       probe?.isAnswered = true
       table[current.target]?.answered = now
       if sender != current.target { table[current.target]?.relay = sender }
+      return []
+    }
+    for suspect in suspicions.keys.sorted() where suspicions[suspect]?.accepts(number, from: sender) ?? false {
+      table[suspect]?.answered = now
+      table[suspect]?.relay = sender
       return []
     }
     guard let relay = relays[number], relay.target == sender else { return [] }

@@ -11,6 +11,7 @@ extension Membership {
     for relay in relays.values { times.append(relay.nackAt ?? relay.end) }
     for (host, suspicion) in suspicions {
       times += [suspicion.end, table[host]?.tcpAt, isWitnessed(host) ? suspicion.witnessTime : nil]
+      if !isLeaving, suspicion.sources.contains(self.host) { times.append(suspicion.checkAt) }
     }
     for (host, since) in agentsDown where table[host]?.state == .agentDown {
       times.append(since + configuration.agentDownLimit)

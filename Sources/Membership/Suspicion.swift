@@ -10,6 +10,10 @@ struct Suspicion: Sendable {
   private let longest: Duration
   /// Confirmations that bring it down to `shortest`.
   private let needed: Int
+  /// The suspect is asked for again by other relays, if this host is one of those who suspect it.
+  private(set) var checkAt: Instant
+  private(set) var check: (sequence: UInt32, relays: [HostID])?
+  private let checkInterval: Duration
   /// Set when the timer ran out but must not be acted on yet.
   private var postponedTo: Instant?
 
@@ -19,6 +23,8 @@ struct Suspicion: Sendable {
     sources = [source]
     shortest =
       configuration.probeInterval * (configuration.suspicionMinimum * Logarithm.poolFactor(live) / 1000) / 1000
+    checkInterval = configuration.probeInterval / 2
+    checkAt = now + checkInterval
     longest = shortest * max(1, configuration.suspicionMaximum)
     // The suspect and the first to suspect confirm nothing.
     needed = min(configuration.suspicionConfirmations, max(0, live - 2))
@@ -29,6 +35,17 @@ struct Suspicion: Sendable {
     guard sources.count <= needed, !sources.contains(source) else { return false }
     sources.append(source)
     return true
+  }
+
+  /// Notes a further probe of the suspect through `relays` and when the next is due.
+  mutating func began(check sequence: UInt32, relays: [HostID], now: Instant) {
+    check = (sequence, relays)
+    checkAt = now + checkInterval
+  }
+
+  /// An ack that ends a further probe.
+  func accepts(_ sequence: UInt32, from host: HostID) -> Bool {
+    check.map { $0.sequence == sequence && $0.relays.contains(host) } ?? false
   }
 
   mutating func postpone(to time: Instant) { postponedTo = time }
@@ -45,5 +62,5 @@ struct Suspicion: Sendable {
   }
 
   /// When a host whose kernel answers is called `agentDown`: before anybody can call it dead.
-  var witnessTime: Instant { start + shortest / 2 }
+  var witnessTime: Instant { start + shortest / 3 }
 }

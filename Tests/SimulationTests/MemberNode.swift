@@ -26,8 +26,8 @@ struct MemberNode: SimulatedNode {
 
   mutating func add(_ host: HostID, now: Instant) -> [NodeEffect] { translate(membership.add(host, now: now)) }
 
-  mutating func heard(from host: HostID, boot: Boot, now: Instant) -> [NodeEffect] {
-    translate(membership.heard(from: host, boot: boot, now: now))
+  mutating func greeted(by host: HostID, boot: Boot, now: Instant) -> [NodeEffect] {
+    translate(membership.greeted(host, boot: boot, now: now))
   }
 
   mutating func receive(_ frames: [GossipFrame], from host: HostID, boot: Boot, now: Instant) -> [NodeEffect] {

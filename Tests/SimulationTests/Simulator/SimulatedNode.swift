@@ -8,7 +8,7 @@ protocol SimulatedNode {
   /// A host was admitted to the pool while this node runs.
   mutating func add(_ host: HostID, now: Instant) -> [NodeEffect]
   /// A hello of `host` was accepted.
-  mutating func heard(from host: HostID, boot: Boot, now: Instant) -> [NodeEffect]
+  mutating func greeted(by host: HostID, boot: Boot, now: Instant) -> [NodeEffect]
   /// All frames of one packet, decoded from its bytes.
   mutating func receive(_ frames: [GossipFrame], from host: HostID, boot: Boot, now: Instant) -> [NodeEffect]
   mutating func tcpProbe(

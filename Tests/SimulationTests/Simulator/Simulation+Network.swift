@@ -48,7 +48,7 @@ extension Simulation {
       mark(datagram, [2])
       if let known = hosts[target].keys[sender], datagram.senderBoot < known { return }
       hosts[target].keys[sender] = datagram.senderBoot
-      input(target) { node, now in node.heard(from: sender, boot: datagram.senderBoot, now: now) }
+      input(target) { node, now in node.greeted(by: sender, boot: datagram.senderBoot, now: now) }
       if wantsReply { transmit(.hello(wantsReply: false), from: target, to: source) }
     case .sealed(let bytes, let receiverBoot):
       guard receiverBoot == hosts[target].boot, hosts[target].keys[sender] == datagram.senderBoot else {
