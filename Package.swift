@@ -102,7 +102,6 @@ let package = Package(
       name: "ControlTests",
       dependencies: [
         "Control", "weft",
-        .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),

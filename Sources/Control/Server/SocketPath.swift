@@ -7,7 +7,7 @@
 /// The file name at which a unix socket listens: prepared, published and removed.
 ///
 /// The server binds under a passing name of the same length, sets the mode, and only then renames the file to its
-/// place: nobody can connect before the mode is right, and the socket of a dead agent is replaced in one step.
+/// place: under that name it never has another mode, and the socket of a dead agent is replaced in one step.
 struct SocketPath: Sendable {
   /// What swift-nio takes; `sun_path` of unix(7) holds 107 bytes on Linux and 103 elsewhere.
   static let maximumLength = 103

@@ -9,6 +9,7 @@ actor ExampleAgent: AgentService {
   private var followers: [AsyncStream<API.Event>.Continuation] = []
   private(set) var followersGone = 0
   private var goneWaiters: [CheckedContinuation<Void, Never>] = []
+  private var report = Example.report
   /// While set, `doctor` waits for `release()`.
   private var holds = false
   private var held: [CheckedContinuation<Void, Never>] = []
@@ -109,7 +110,7 @@ actor ExampleAgent: AgentService {
         heldWaiters = []
       }
     }
-    return Example.report
+    return report
   }
 
   private func note(_ call: String) throws {
@@ -127,6 +128,11 @@ extension ExampleAgent {
     continuation.yield(Example.event)
     followers.append(continuation)
     return stream
+  }
+
+  func failDoctor() {
+    report = API.DoctorReport(
+      host: "host1", checks: [API.Check(name: "VXLAN in the kernel", status: .failure, message: "Load vxlan.")])
   }
 
   func emit(_ event: API.Event) { for follower in followers { follower.yield(event) } }
