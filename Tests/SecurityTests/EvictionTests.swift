@@ -139,6 +139,35 @@ import Wire
     #expect(verdicts.count == 1)
   }
 
+  @Test func `Of two evictions of one host at once the pool may keep either, and all agree on that one`() throws {
+    let pool = try TestPool(hosts: 3)
+    var (here, there) = (pool.trust, pool.trust)
+    let (kept, record) = try here.evict(pool.hosts[2].hostID, members: pool.members)
+    let (dropped, _) = try there.evict(pool.hosts[2].hostID, members: pool.members)
+    var renewed = OwnCertificates(try pool.certificate(0))
+    renewed.add(try dropped.issue(for: pool.hosts[0].publicKey))
+    let (changed, faults) = there.adopt([record, [9]])
+    #expect(changed)
+    #expect(faults == [.newerVersion(9)])
+    #expect(!there.adopt([record]).changed)
+    #expect(there.encoded == here.encoded)
+    #expect(there.currentCA == kept.fingerprint)
+    // A certificate of the CA that was dropped is worth nothing; the older one still is, and is what the host shows.
+    #expect(renewed.preferred(by: there) == renewed.newestFirst[1])
+    #expect(
+      try TLSCredentials(member: pool.hosts[0], certificates: renewed, trust: there).chain
+        == [renewed.newestFirst[1], pool.ca.certificate])
+  }
+
+  @Test func `What an evicted host wrote as a member can still be checked, what a stranger wrote cannot`() throws {
+    var pool = try TestPool()
+    let certificate = try pool.certificate(2)
+    _ = try pool.trust.evict(pool.hosts[2].hostID, members: pool.members)
+    #expect(pool.trust.onceTrusted(certificate) == pool.hosts[2].publicKey)
+    #expect(pool.trust.onceTrusted(try TestPool(name: "west").certificate(0)) == nil)
+    #expect(pool.trust.onceTrusted(try CertificateForm.makeStranger(HostIdentity())) == nil)
+  }
+
   @Test func `A host admitted elsewhere while another was evicted has to join again`() throws {
     var pool = try TestPool()
     let late = HostIdentity()

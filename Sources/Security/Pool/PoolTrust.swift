@@ -83,10 +83,39 @@ package struct PoolTrust: Sendable {
     return nil
   }
 
+  /// The key of a host whose certificate some CA of this pool signed once, whatever became of the host or the CA since:
+  /// for the signatures under what it wrote while it was a member, and for nothing else.
+  package func onceTrusted(_ certificate: [UInt8]) -> HostPublicKey? {
+    guard let host = try? HostCertificate(der: certificate), issuer(of: host) != nil else { return nil }
+    return host.publicKey
+  }
+
+  /// Makes the eviction records exactly these: what the pool's records hold now. Of two evictions of one host at once the
+  /// pool keeps one, so a host that has applied the other one has to give it up again.
+  ///
+  /// - Returns: whether the trust changed, and why records were left out.
+  package mutating func adopt(_ payloads: some Sequence<[UInt8]>) -> (changed: Bool, faults: [EvictionError]) {
+    let before = Set(records.keys)
+    var faults: [EvictionError] = []
+    records = [:]
+    for payload in payloads {
+      do { try insert(payload) } catch { faults.append(error) }
+    }
+    update()
+    return (Set(records.keys) != before, faults)
+  }
+
   /// Takes the payload of a revocation, from whomever and in whatever order.
   ///
   /// - Returns: whether it was new.
   package mutating func apply(_ record: [UInt8]) throws(EvictionError) -> Bool {
+    guard try insert(record) else { return false }
+    update()
+    return true
+  }
+
+  @discardableResult
+  private mutating func insert(_ record: [UInt8]) throws(EvictionError) -> Bool {
     let digest = Fingerprint(of: record)
     if records[digest] != nil { return false }
     guard records.count < EvictionRecord.maximumAuthorities - 1 else { throw .tooMany }
@@ -94,7 +123,6 @@ package struct PoolTrust: Sendable {
     guard let authority = AuthorityCertificate(der: parsed.authority) else { throw .notAuthority }
     guard authority.pool == pool else { throw .otherPool }
     records[digest] = parsed
-    update()
     return true
   }
 
@@ -162,7 +190,8 @@ extension PoolTrust {
     do {
       var reader = ByteReader(payload)
       try self.init(rootCertificate: try reader.readBlock16())
-      while !reader.isAtEnd { _ = try apply(try reader.readBlock32()) }
+      while !reader.isAtEnd { try insert(try reader.readBlock32()) }
+      update()
     } catch {
       throw .damaged(what: what)
     }

@@ -20,6 +20,22 @@ package struct OwnCertificates: Sendable, Equatable {
     newestFirst = Array(newestFirst.prefix(Self.maximumCount))
   }
 
+  /// The one to show where there is room for one only: signed by the pool's current CA, or else the newest that the pool
+  /// trusts; nil if it trusts none.
+  package func preferred(by trust: PoolTrust) -> [UInt8]? { trusted(by: trust).first?.certificate }
+
+  /// Those that the pool trusts with the CAs that signed them, that of the current CA first, then the newest.
+  func trusted(by trust: PoolTrust) -> [(certificate: [UInt8], authority: [UInt8])] {
+    var found = newestFirst.compactMap { certificate -> (certificate: [UInt8], authority: [UInt8])? in
+      guard (try? trust.trust(certificate)) != nil, let authority = trust.issuer(of: certificate) else { return nil }
+      return (certificate, authority)
+    }
+    if let current = found.firstIndex(where: { Fingerprint(of: $0.authority) == trust.currentCA }) {
+      found.insert(found.remove(at: current), at: 0)
+    }
+    return found
+  }
+
   /// Reads what `encoded` gave.
   package init(encoded: [UInt8]) throws(StoredFormError) {
     let payload = try Self.form.decode(encoded)

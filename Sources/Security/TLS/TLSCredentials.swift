@@ -50,24 +50,26 @@ package struct TLSCredentials: Sendable {
   package init(
     member identity: HostIdentity, certificates: OwnCertificates, trust: PoolTrust
   ) throws(TLSCredentialsError) {
-    var trusted: [(certificate: [UInt8], authority: [UInt8])] = []
-    var reason = TrustError.malformed
-    for certificate in certificates.newestFirst {
+    let trusted = certificates.trusted(by: trust)
+    guard let first = trusted.first else {
       do {
-        let found = try trust.trust(certificate)
-        guard found.id == identity.hostID else { throw TLSCredentialsError.otherHost(found.id) }
-        if let authority = trust.issuer(of: certificate) { trusted.append((certificate, authority)) }
-      } catch let error as TLSCredentialsError {
-        throw error
+        _ = try trust.trust(certificates.newestFirst.first ?? [])
       } catch {
-        reason = error as? TrustError ?? reason
+        throw .untrusted(error)
       }
+      throw .untrusted(.malformed)
     }
-    let current = trusted.firstIndex { Fingerprint(of: $0.authority) == trust.currentCA } ?? 0
-    guard trusted.indices.contains(current) else { throw .untrusted(reason) }
-    let first = trusted.remove(at: current)
+    for (certificate, _) in trusted {
+      guard let found = try? trust.trust(certificate), found.id != identity.hostID else { continue }
+      throw .otherHost(found.id)
+    }
     try self.init(
-      identity, chain: [first.certificate, first.authority] + trusted.map(\.certificate), trust: trust)
+      identity, chain: [first.certificate, first.authority] + trusted.dropFirst().map(\.certificate), trust: trust)
+  }
+
+  /// For a member with one certificate.
+  package init(member identity: HostIdentity, certificate: [UInt8], trust: PoolTrust) throws(TLSCredentialsError) {
+    try self.init(member: identity, certificates: OwnCertificates(certificate), trust: trust)
   }
 
   private init(
