@@ -105,7 +105,15 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ], swiftSettings: strict),
-    .testTarget(name: "AgentTests", dependencies: ["Agent", "CLinux", "Security", "Wire"], swiftSettings: strict),
+    .testTarget(
+      name: "AgentTests",
+      dependencies: [
+        "Agent", "CLinux", "Membership", "Security", "Wire",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ], swiftSettings: strict),
     .testTarget(
       name: "SimulationTests", dependencies: ["Membership", "Registry", "Wire"], swiftSettings: strict),
     .testTarget(name: "KernelTests", dependencies: ["Kernel", "Overlay", "CLinux", "Wire"], swiftSettings: strict),
