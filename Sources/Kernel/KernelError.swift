@@ -64,7 +64,7 @@ extension KernelError: CustomStringConvertible {
     case EADDRINUSE: "Its UDP port or address is in use: look with 'ss -lunp' and 'ip -d link' and free it."
     case EEXIST:
       "Something with this name or number stands already: look with 'ip -d link' and remove it, or choose another."
-    case EOPNOTSUPP, EAFNOSUPPORT, EPROTONOSUPPORT:
+    case EOPNOTSUPP, EAFNOSUPPORT, EPROTONOSUPPORT, ENOSYS:
       "This kernel cannot do it: load the module that it needs, or see 'weft doctor' for what this host can do."
     case ENODEV, ENOENT, ESRCH: "It went away meanwhile; it is put back at the next check if it is wanted."
     case EADDRNOTAVAIL: "The address is not on this host: check it with 'ip address' and --underlay."

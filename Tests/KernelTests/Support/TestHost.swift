@@ -33,8 +33,7 @@ final class TestHost {
   /// A pair of veths: `name` here and `peerName` there, both up.
   func connect(_ name: String, to peer: TestHost, _ peerName: String, mtu: Int = 1500) throws {
     try run {
-      try sh("ip link add \(name) mtu \(mtu) type veth peer name \(peerName) mtu \(mtu)")
-      try sh("ip link set \(peerName) netns \(peer.path)")
+      try sh("ip link add \(name) mtu \(mtu) type veth peer name \(peerName) mtu \(mtu) netns \(peer.path)")
       try sh("ip link set \(name) up")
     }
     try peer.run { try sh("ip link set \(peerName) up") }

@@ -1,0 +1,51 @@
+import Kernel
+import Testing
+import Wire
+
+@Suite struct UnderlayTests {
+  private func withAddresses(_ body: (KernelNetwork) throws -> Void) throws {
+    let other = try TestHost()
+    let host = try TestHost()
+    try host.connect("eth7", to: other, "peer", mtu: 1600)
+    try host.connect("eth8", to: other, "peer8")
+    try host.run {
+      try sh("ip addr add 192.0.2.1/24 dev eth7 && ip addr add 192.0.2.2/24 dev eth7")
+      try sh("ip addr add 2001:db8::1/64 dev eth7 nodad && ip addr add 2001:db8:1::8/64 dev eth8 nodad")
+      try body(try KernelNetwork())
+    }
+  }
+
+  @Test(arguments: [
+    ("192.0.2.1", "192.0.2.1", "eth7", 1600), ("192.0.2.2", "192.0.2.2", "eth7", 1600),
+    ("2001:db8::1", "2001:db8::1", "eth7", 1600), ("eth7", "192.0.2.1", "eth7", 1600),
+    ("eth8", "2001:db8:1::8", "eth8", 1500),
+  ])
+  func anAddressOrAnInterfaceNamesTheUnderlay(text: String, address: String, name: String, mtu: Int) throws {
+    try withAddresses { kernel in
+      let found = try kernel.underlay(text)
+      #expect(found.address == (try .test(address)) && found.name == name && found.mtu == mtu && found.isUp)
+    }
+  }
+
+  @Test(arguments: ["192.0.2.99", "eth9", "lo", "224.0.0.1", "fe80::1", "", "not an address"])
+  func whatIsNotOfThisHostIsRefusedWithASentenceThatListsWhatIs(text: String) throws {
+    try withAddresses { kernel in
+      let error = #expect(throws: KernelError.self) { _ = try kernel.underlay(text) }
+      guard case .underlay(let sentence) = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+      if !["224.0.0.1", "fe80::1"].contains(text) { #expect(sentence.contains("192.0.2.1 on eth7"), "\(sentence)") }
+    }
+  }
+
+  @Test func theMTUOfARouteIsThatOfTheRouteOrOfItsInterface() throws {
+    try withAddresses { kernel in
+      try sh("ip route add 198.51.100.0/24 via 192.0.2.9 mtu 1400")
+      #expect(try kernel.routeMTU(to: try .test("192.0.2.9")) == 1600)
+      #expect(try kernel.routeMTU(to: try .test("198.51.100.9")) == 1400)
+      #expect(try kernel.routeMTU(to: try .test("203.0.113.9")) == nil)
+      #expect(try kernel.routeMTU(to: try .test("2001:db8::9")) == 1600)
+    }
+  }
+}
