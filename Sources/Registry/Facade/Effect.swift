@@ -1,31 +1,33 @@
 import Wire
 
-/// What the shell has to do after an input, in this order.
-package enum Effect: Hashable, Sendable {
-  /// Another host owns the MAC now, or its owner became hidden or visible: the unicast FDB entry follows.
-  case bindingChanged(NetworkID, MACAddress, old: Binding?, new: Binding?)
-  /// `floodList(_:)` of the network changed.
-  case floodChanged(NetworkID)
-  /// The network's record, state or list of problems changed, or it came or went.
-  case networkChanged(NetworkID)
-  /// The host's record or standing in the pool changed.
-  case hostChanged(HostID)
-  /// The port on which the MAC is live here; nil when it is not any more.
-  case localMAC(NetworkID, MACAddress, vif: String?)
-  /// Frames for one host; those of one turn fit in as few packets as the shell can make of them.
-  case send([GossipFrame], to: HostID)
-  /// Send this host's advert frame at once.
-  case advertise(to: HostID)
-  /// Exchange digests with the host over TCP, beginning with `syncRequest(to:)`.
-  case sync(with: HostID)
-  /// Write `poolRecords` to disk before anybody is told that the change stands.
-  case poolRecordsChanged
-  /// Write `floors` to disk.
-  case floorsChanged
-  /// Somebody knows this host in this boot or a later one: take a counter above it and start anew.
-  case ownBootSeen(Boot)
-  case event(RegistryEvent)
-  case rejected(Rejection)
+extension Registry {
+  /// What the shell has to do after an input, in this order.
+  package enum Effect: Hashable, Sendable {
+    /// Another host owns the MAC now, or its owner became hidden or visible: the unicast FDB entry follows.
+    case bindingChanged(NetworkID, MACAddress, old: Binding?, new: Binding?)
+    /// `floodList(_:)` of the network changed.
+    case floodChanged(NetworkID)
+    /// The network's record, state or list of problems changed, or it came or went.
+    case networkChanged(NetworkID)
+    /// The host's record or standing in the pool changed.
+    case hostChanged(HostID)
+    /// The port on which the MAC is live here; nil when it is not any more.
+    case localMAC(NetworkID, MACAddress, vif: String?)
+    /// Frames for one host; those of one turn fit in as few packets as the shell can make of them.
+    case send([GossipFrame], to: HostID)
+    /// Send this host's advert frame at once.
+    case advertise(to: HostID)
+    /// Exchange digests with the host over TCP, beginning with `syncRequest(to:)`.
+    case sync(with: HostID)
+    /// Write `poolRecords` to disk before anybody is told that the change stands.
+    case poolRecordsChanged
+    /// Write `floors` to disk.
+    case floorsChanged
+    /// Somebody knows this host in this boot or a later one: take a counter above it and start anew.
+    case ownBootSeen(Boot)
+    case event(RegistryEvent)
+    case rejected(Rejection)
+  }
 }
 
 /// Something worth a line in `weft events`.
@@ -54,7 +56,7 @@ package enum LocalLimit: Hashable, Sendable {
 }
 
 /// Bytes from a member that were not taken up.
-package struct Rejection: Hashable, Sendable {
+package struct Rejection: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Reason: Hashable, Sendable {
     case malformed(String)
     case badSignature(HostID)
@@ -66,4 +68,16 @@ package struct Rejection: Hashable, Sendable {
 
   package var from: HostID
   package var reason: Reason
+
+  package var description: String {
+    switch reason {
+    case .malformed(let what): "Host \(from) sent bytes that cannot be read (\(what)): they are passed over."
+    case .badSignature(let author):
+      "Host \(from) sent something that \(author) did not sign: it is passed over."
+    case .notAMember(let host):
+      "Host \(from) sent statements of \(host), which is no member any more: they are passed over."
+    case .leap(let what): "Host \(from) sent a \(what) more than 2^32 above the known one: it is passed over."
+    case .tooMany(let what): "Host \(from) sent too many \(what): the excess is passed over."
+    }
+  }
 }

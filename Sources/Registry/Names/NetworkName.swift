@@ -33,7 +33,9 @@ enum NameRule {
   static func allows(_ text: String) -> Bool {
     let bytes = Array(text.utf8)
     guard (1...63).contains(bytes.count), let first = bytes.first, isAlphanumeric(first) else { return false }
-    return bytes.allSatisfy { isAlphanumeric($0) || [UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-")].contains($0) }
+    return bytes.allSatisfy {
+      isAlphanumeric($0) || [UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-")].contains($0)
+    }
   }
 
   private static func isAlphanumeric(_ byte: UInt8) -> Bool {

@@ -21,15 +21,29 @@ package struct Claim: Hashable, Sendable {
   package var vm: String
   /// The hypervisor says that this VIF has this MAC; otherwise only frames say so.
   package var isBackedByXen: Bool
-  /// The guest transmits here although another host claims the MAC.
+  /// The guest transmits here although another host claims the MAC, or on several VIFs of this host.
   package var isContested: Bool
+  /// The other VIFs of this host that transmit with the MAC.
+  package var others: [OtherVIF]
 
-  static let maximumIPs = 32
+  package struct OtherVIF: Hashable, Sendable {
+    package var vif: String
+    package var vm: String
+
+    package init(vif: String, vm: String) {
+      self.vif = vif
+      self.vm = vm
+    }
+  }
+
+  /// Few enough that a claim always fits a datagram.
+  static let maximumIPs = 16
+  static let maximumOthers = 2
   static let maximumNameSize = 255
 
   package init(
     state: State, sequence: MobilitySequence, ips: [IPAddress] = [], vif: String = "", vm: String = "",
-    isBackedByXen: Bool = false, isContested: Bool = false
+    isBackedByXen: Bool = false, isContested: Bool = false, others: [OtherVIF] = []
   ) {
     self.state = state
     self.sequence = sequence
@@ -38,6 +52,7 @@ package struct Claim: Hashable, Sendable {
     self.vm = vm
     self.isBackedByXen = isBackedByXen
     self.isContested = isContested
+    self.others = others
   }
 
   /// Whether the claim takes part in deciding who owns the MAC.
@@ -52,6 +67,14 @@ package struct Claim: Hashable, Sendable {
     if !vm.isEmpty { writer.append(5, vm.prefixed(Self.maximumNameSize)) }
     let flags: UInt8 = (isBackedByXen ? 1 : 0) | (isContested ? 2 : 0)
     if flags != 0 { writer.append(6, flags) }
+    if !others.isEmpty {
+      var list = ByteWriter()
+      for other in others.prefix(Self.maximumOthers) {
+        list.append(other.vif.prefixed(15))
+        list.append(other.vm.prefixed(63))
+      }
+      writer.append(7, list.bytes)
+    }
     return writer.bytes
   }
 
@@ -61,11 +84,17 @@ package struct Claim: Hashable, Sendable {
     guard let state = try fields.uint8(1, "claim state") else { throw .invalid("claim state") }
     self.state = State(rawValue: state) ?? .present
     sequence = MobilitySequence(try fields.uint64(2, "mobility sequence") ?? 0)
-    ips = try fields.addresses(3, maximum: Self.maximumIPs, "IP addresses")
+    ips = try fields.addresses(3, maximum: 255, "IP addresses")
     vif = try fields.text(4, maximum: Self.maximumNameSize, "VIF") ?? ""
     vm = try fields.text(5, maximum: Self.maximumNameSize, "VM") ?? ""
     let flags = try fields.uint8(6, "claim flags") ?? 0
     isBackedByXen = flags & 1 != 0
     isContested = flags & 2 != 0
+    others = []
+    var reader = ByteReader(fields.bytes(7) ?? [])
+    while !reader.isAtEnd {
+      guard others.count < 16 else { throw .invalid("other VIFs") }
+      others.append(OtherVIF(vif: try reader.readString("VIF"), vm: try reader.readString("VM")))
+    }
   }
 }
