@@ -5,8 +5,10 @@
 //
 // GUESTS and HOST are names of network namespaces. The guest moves between the first two hosts. Each move is by a new
 // VIF, as on Xen: it is in BRIDGE of the new host first, then it gets its carrier, then the guest announces itself.
-// A notice is RTM_NEWNEIGH of MAC on DEVICE with the VTEP of the new host. One line per sample goes to stdout:
-// LABEL MOVE HOST MICROSECONDS. The exit code is 1 if a host was silent for five seconds.
+// What a kernel thinks is followed by its notices (RTM_NEWNEIGH, RTM_DELNEIGH) from the start. A host knows the new place
+// when its bridge has MAC behind DEVICE and DEVICE has it behind the VTEP of the new host; the notice that completed this
+// is the sample. One line each goes to stdout: LABEL MOVE HOST MICROSECONDS. The exit code is 1 if a host did not get
+// there within five seconds.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -35,9 +37,11 @@ enum { max_hosts = 256 };
 struct host {
   char name[128];
   struct in_addr vtep;
-  int notices;   // netlink socket inside the namespace
-  int device;    // index of the tunnel device there
-  int64_t seen;  // when the notice of this move came, or 0
+  int notices;            // netlink socket inside the namespace
+  int device;             // index of the tunnel device there
+  int port;               // the bridge port that has the MAC, or 0
+  struct in_addr remote;  // the VTEP that the tunnel device has for the MAC, or 0
+  int64_t seen;           // when it knew the new place, or 0
 };
 
 static struct host hosts[max_hosts];
@@ -90,25 +94,34 @@ static int open_notices(void) {
   return descriptor;
 }
 
-// Whether a message says that `mac` is behind `vtep` on this host's tunnel device.
-static bool tells(const struct nlmsghdr *message, const struct host *host, const uint8_t *mac, struct in_addr vtep) {
-  if (message->nlmsg_type != RTM_NEWNEIGH || message->nlmsg_len < NLMSG_LENGTH(sizeof(struct ndmsg))) return false;
+// Follows one message about `mac`: entries of the bridge carry the bridge's index (NDA_MASTER), those of the tunnel
+// device carry the other host's address (NDA_DST).
+static void follow(const struct nlmsghdr *message, struct host *host, const uint8_t *mac) {
+  bool is_new = message->nlmsg_type == RTM_NEWNEIGH;
+  if (!is_new && message->nlmsg_type != RTM_DELNEIGH) return;
+  if (message->nlmsg_len < NLMSG_LENGTH(sizeof(struct ndmsg))) return;
   const struct ndmsg *entry = NLMSG_DATA(message);
-  if (entry->ndm_family != AF_BRIDGE || entry->ndm_ifindex != host->device) return false;
-  bool is_mac = false, is_there = false;
+  if (entry->ndm_family != AF_BRIDGE) return;
+  bool is_mac = false, is_bridge = false, is_tunnel = false;
+  struct in_addr remote = {0};
   int left = (int)message->nlmsg_len - (int)NLMSG_LENGTH(sizeof *entry);
   const struct rtattr *attribute = (const struct rtattr *)((const char *)entry + NLMSG_ALIGN(sizeof *entry));
   for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
     if (attribute->rta_type == NDA_LLADDR && RTA_PAYLOAD(attribute) == ETH_ALEN)
       is_mac = memcmp(RTA_DATA(attribute), mac, ETH_ALEN) == 0;
-    if (attribute->rta_type == NDA_DST && RTA_PAYLOAD(attribute) == 4)
-      is_there = memcmp(RTA_DATA(attribute), &vtep, 4) == 0;
+    if (attribute->rta_type == NDA_MASTER) is_bridge = true;
+    if (attribute->rta_type == NDA_DST && RTA_PAYLOAD(attribute) == 4) {
+      is_tunnel = entry->ndm_ifindex == host->device;
+      memcpy(&remote, RTA_DATA(attribute), 4);
+    }
   }
-  return is_mac && is_there;
+  if (!is_mac) return;
+  if (is_bridge && (is_new || host->port == entry->ndm_ifindex)) host->port = is_new ? entry->ndm_ifindex : 0;
+  if (is_tunnel && (is_new || host->remote.s_addr == remote.s_addr)) host->remote.s_addr = is_new ? remote.s_addr : 0;
 }
 
-// Reads what is there; the first notice of this move is stamped.
-static void read_notices(struct host *host, const uint8_t *mac, struct in_addr vtep) {
+// Reads what is there; the message after which the host knows `place` is stamped, once.
+static void read_notices(struct host *host, const uint8_t *mac, struct in_addr place) {
   static char buffer[1 << 16] __attribute__((aligned(16)));
   int64_t stamp = now_ns();
   for (;;) {
@@ -117,8 +130,10 @@ static void read_notices(struct host *host, const uint8_t *mac, struct in_addr v
     if (size <= 0) return;
     int left = (int)size;
     for (struct nlmsghdr *message = (struct nlmsghdr *)buffer; NLMSG_OK(message, left);
-         message = NLMSG_NEXT(message, left))
-      if (host->seen == 0 && tells(message, host, mac, vtep)) host->seen = stamp;
+         message = NLMSG_NEXT(message, left)) {
+      follow(message, host, mac);
+      if (host->seen == 0 && host->port == host->device && host->remote.s_addr == place.s_addr) host->seen = stamp;
+    }
   }
 }
 

@@ -27,12 +27,12 @@ agents=()
 
 remove_hosts() {
   local pid name
-  for pid in ${agents[@]+"${agents[@]}"}; do kill -KILL "$pid" 2> /dev/null; done
-  for pid in ${agents[@]+"${agents[@]}"}; do wait "$pid" 2> /dev/null; done
+  for pid in ${agents[@]+"${agents[@]}"}; do kill -KILL "$pid" 2> /dev/null || true; done
+  for pid in ${agents[@]+"${agents[@]}"}; do wait "$pid" 2> /dev/null || true; done
   agents=()
-  for name in $(ip netns list | awk '{ print $1 }' | grep "^$prefix-"); do
-    for pid in $(ip netns pids "$name"); do kill -KILL "$pid" 2> /dev/null; done
-    ip netns delete "$name"
+  for name in $(ip netns list | awk '{ print $1 }' | { grep "^$prefix-" || true; }); do
+    for pid in $(ip netns pids "$name"); do kill -KILL "$pid" 2> /dev/null || true; done
+    ip netns delete "$name" || true
   done
   rm -rf "$work"/host*
 }
@@ -192,12 +192,7 @@ measure() {
   remove_hosts
 }
 
-for n in "${sizes[@]}"; do
-  set +e
-  remove_hosts
-  set -e
-  measure "$n"
-done
+for n in "${sizes[@]}"; do measure "$n"; done
 echo
 echo "Gratuitous ARP at the new host to the FDB notice on each other host, in ms ($moves moves)"
 printf '%5s  %-16s %8s %8s %8s %8s\n' hosts how median p99 max samples
