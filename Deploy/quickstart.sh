@@ -164,7 +164,7 @@ for i in 1 2 3; do
   agents+=($!)
 done
 for i in 1 2 3; do eventually 20 "agent $i answers on its socket" test -S "$work/host$i.sock"; done
-eventually 20 "the agent of host 1 answers" weft 1 host list
+eventually 20 "the agent of host 1 answers" weft 1 pool status
 
 # ---------------------------------------------------------------------------------------------- pool and network
 

@@ -45,7 +45,8 @@ struct WeftDaemon: AsyncParsableCommand {
     do {
       try await Agent.run(settings())
     } catch {
-      fputs("weftd: \(error)\n", stderr)
+      let line = Array("weftd: \(error)\n".utf8)
+      write(STDERR_FILENO, line, line.count)
       throw ExitCode(1)
     }
   }

@@ -1,30 +1,41 @@
+import Control
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// What happened on this host, newest last, for `weft events`: a ring of bounded length.
 struct EventLog {
-  struct Entry: Sendable {
-    let sequence: UInt64
-    /// Seconds since 1970 by the wall clock; only ever shown, never compared.
-    let time: Int64
-    let kind: String
-    let message: String
-  }
-
-  private(set) var entries: [Entry] = []
+  private var entries: [API.Event] = []
   private var next: UInt64 = 1
   private let capacity: Int
 
   init(capacity: Int = 2000) { self.capacity = capacity }
 
-  mutating func append(kind: String, message: String, time: Int64) -> Entry {
-    let entry = Entry(sequence: next, time: time, kind: kind, message: message)
+  mutating func append(_ event: Event, time: (seconds: Int64, nanoseconds: Int64)) -> API.Event {
+    let entry = API.Event(
+      id: next, seconds: time.seconds, nanoseconds: time.nanoseconds, kind: event.kind, message: event.message,
+      host: event.host, network: event.network, mac: event.mac)
     next += 1
     entries.append(entry)
     if entries.count >= capacity * 2 { entries.removeFirst(entries.count - capacity) }
     return entry
   }
 
-  /// The entries numbered above `sequence`.
-  func after(_ sequence: UInt64) -> [Entry] {
-    let first = entries.firstIndex { $0.sequence > sequence } ?? entries.endIndex
+  /// Those numbered above `id`, at most the capacity.
+  func after(_ id: UInt64) -> [API.Event] {
+    let first = entries.firstIndex { $0.id > id } ?? entries.endIndex
     return Array(entries[first...].suffix(capacity))
+  }
+}
+
+/// The time of day, for lines that people read. Nothing is decided by it.
+enum WallClock {
+  static func now() -> (seconds: Int64, nanoseconds: Int64) {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return (Int64(time.tv_sec), Int64(time.tv_nsec))
   }
 }

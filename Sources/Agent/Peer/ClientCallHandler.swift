@@ -1,4 +1,3 @@
-import Glibc
 import NIOCore
 import NIOSSL
 import NIOTLS
@@ -95,12 +94,12 @@ final class ClientCallHandler: ChannelInboundHandler {
       return
     }
     guard stage != .connecting else { return }
-    switch error {
-    case NIOSSLError.uncleanShutdown: end(context)
-    case let error as IOError where error.errnoCode == ECONNRESET || error.errnoCode == EPIPE: end(context)
-    case is NIOSSLError, is BoringSSLError:
+    if PeerTLSFailure.isEnd(error) {
+      end(context)
+    } else if error is NIOSSLError || error is BoringSSLError {
       decide(.failure(.notWeft(endpoint, reason: PeerTLSFailure.sentence(error))), context)
-    default: decide(.failure(.other(endpoint, PeerTLSFailure.sentence(error))), context)
+    } else {
+      decide(.failure(.other(endpoint, PeerTLSFailure.sentence(error))), context)
     }
   }
 

@@ -56,7 +56,9 @@ package enum PeerClient {
       throw .other(endpoint, "\(error)")
     }
     connected.whenFailure { error in
-      result.fail(connectionError(error, endpoint: endpoint, localAddress: localAddress))
+      result.fail(
+        channel.isClosed
+          ? .cancelled : connectionError(error, endpoint: endpoint, localAddress: localAddress))
     }
     do {
       return try await withTaskCancellationHandler {
@@ -93,6 +95,9 @@ package enum PeerClient {
 /// The channel of a call, for whoever gives the call up.
 private final class ChannelBox: Sendable {
   private let value = Mutex<(channel: (any Channel)?, isClosed: Bool)>((nil, false))
+
+  /// Whether the call was given up.
+  var isClosed: Bool { value.withLock { $0.isClosed } }
 
   func set(_ channel: any Channel) {
     let isClosed = value.withLock { state in

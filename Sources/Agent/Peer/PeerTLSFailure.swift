@@ -4,13 +4,22 @@ import NIOSSL
 
 /// What a failure of TLS or of its TCP connection means, in words.
 enum PeerTLSFailure {
+  /// Whether the other side closed or reset the connection, rather than say something wrong.
+  static func isEnd(_ error: any Error) -> Bool {
+    switch error {
+    case NIOSSLError.uncleanShutdown: true
+    case NIOSSLError.handshakeFailed(.sslError(let stack)): stack.contains(.eofDuringHandshake)
+    case let error as IOError: error.errnoCode == ECONNRESET || error.errnoCode == EPIPE
+    case ChannelError.inputClosed, ChannelError.eof, ChannelError.ioOnClosedChannel: true
+    default: false
+    }
+  }
+
   static func sentence(_ error: any Error) -> String {
+    if isEnd(error) { return "it closed the connection." }
     switch error {
     case NIOSSLError.handshakeFailed(let reason): return sentence(ofHandshake: "\(reason)")
     case BoringSSLError.sslError(let stack): return sentence(ofHandshake: "\(stack)")
-    case let error as IOError where error.errnoCode == ECONNRESET || error.errnoCode == EPIPE:
-      return "it closed the connection."
-    case ChannelError.inputClosed, ChannelError.eof, ChannelError.ioOnClosedChannel: return "it closed the connection."
     default: return "TLS failed (\(error))."
     }
   }
@@ -26,7 +35,6 @@ enum PeerTLSFailure {
     if reason.contains("UNSUPPORTED_PROTOCOL") || reason.contains("PROTOCOL_VERSION") {
       return "it does not speak TLS 1.3."
     }
-    if reason.contains("EOF during handshake") { return "it closed the connection during the TLS handshake." }
     if ["WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_MESSAGE", "UNEXPECTED_RECORD"].contains(
       where: reason.contains)
     {

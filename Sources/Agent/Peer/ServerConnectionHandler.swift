@@ -121,10 +121,12 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    switch (state, error) {
-    case (.handshaking, _): close(context, PeerTLSFailure.sentence(error))
-    case (_, NIOSSLError.uncleanShutdown), (.farewell, _), (.closed, _): context.close(promise: nil)
-    default: close(context, PeerTLSFailure.sentence(error))
+    switch state {
+    case .handshaking where PeerTLSFailure.isEnd(error):
+      close(context, "it closed the connection during the TLS handshake.")
+    case .reading where PeerTLSFailure.isEnd(error), .answering where PeerTLSFailure.isEnd(error), .farewell, .closed:
+      context.close(promise: nil)
+    case .handshaking, .reading, .answering: close(context, PeerTLSFailure.sentence(error))
     }
   }
 

@@ -1,0 +1,53 @@
+import Control
+import Logging
+import Registry
+import ServiceLifecycle
+import Wire
+
+/// The daemon.
+package enum Agent {
+  package static let release = "0.1.0"
+
+  /// Runs until SIGTERM or SIGINT, or until a service fails. Forwarding that stands in the kernel outlives it.
+  ///
+  /// - Throws: an error whose description is a sentence that says what to do.
+  package static func run(_ settings: Settings) async throws {
+    let log = makeLogger(settings)
+    let name = try HostName(settings.name)
+    let state = try StateDirectory(path: settings.stateDirectory)
+    let lock = try InstanceLock(state, socket: settings.socket)
+    try MachineBinding.current().check(state)
+    let reactor = try Reactor()
+    let (errands, sender) = AsyncStream.makeStream(of: Errand.self)
+    let engine = try await Engine(
+      settings: settings, name: name, state: state, reactor: reactor, errands: sender, log: log)
+
+    let services: [any Service] = [
+      EngineService(engine: engine),
+      PeerServer(endpoint: engine.endpoint, credentials: engine.credentials, service: engine, logger: log),
+      ErrandRunner(engine: engine, state: state, errands: errands),
+      try ControlServer(path: settings.socket, service: engine, logger: log),
+    ]
+    let group = ServiceGroup(
+      configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log))
+    defer { withExtendedLifetime(lock) {} }
+    try await group.run()
+  }
+
+  private static func makeLogger(_ settings: Settings) -> Logger {
+    var log = Logger(label: "weftd") { StreamLogHandler.standardError(label: $0) }
+    log.logLevel = settings.logLevel
+    return log
+  }
+}
+
+/// The engine as a service: it starts, and at the end stops without touching what stands in the kernel.
+struct EngineService: Service {
+  let engine: Engine
+
+  func run() async throws {
+    try await engine.start()
+    try? await gracefulShutdown()
+    await engine.stop()
+  }
+}

@@ -1,0 +1,166 @@
+import Control
+import Logging
+import Registry
+import Security
+import Wire
+
+/// The agent of one host. An actor whose executor is the reactor's thread: what it and its `Node` hold is touched there
+/// and nowhere else, so descriptors, timers, the API and the calls of other hosts all take turns.
+package actor Engine {
+  nonisolated let reactor: Reactor
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { reactor.asUnownedSerialExecutor() }
+
+  let settings: Settings
+  let name: HostName
+  let log: Logger
+  let state: StateDirectory
+  /// What this host shows and accepts in TLS, replaced by join, leave and eviction.
+  nonisolated let credentials: PeerCredentials
+  /// Where other hosts reach this one.
+  nonisolated let endpoint: Endpoint
+  private let errands: AsyncStream<Errand>.Continuation
+  let kernel: KernelSide
+  let socket: GossipSocket
+  var identity: HostIdentity
+  var ledger: TokenLedger
+  /// nil while this host is in no pool.
+  var node: Node?
+  private var events = EventLog()
+  private var followers: [UInt64: AsyncStream<API.Event>.Continuation] = [:]
+  private var nextFollower: UInt64 = 0
+  /// One command that changes whether this host is in a pool at a time.
+  var isChangingPool = false
+
+  /// Opens everything that a start can fail on: state, kernel, port. Nothing of the system is changed before all of it
+  /// was found good.
+  init(
+    settings: Settings, name: HostName, state: StateDirectory, reactor: Reactor,
+    errands: AsyncStream<Errand>.Continuation, log: Logger
+  ) async throws {
+    let saved = try SavedState(state)
+    let kernel = try KernelSide(underlay: settings.underlay)
+    let endpoint = Endpoint(address: kernel.underlay.address, port: settings.port)
+    let socket = try GossipSocket(binding: endpoint)
+    self.settings = settings
+    self.name = name
+    self.state = state
+    self.reactor = reactor
+    self.errands = errands
+    self.log = log
+    self.kernel = kernel
+    self.socket = socket
+    self.endpoint = endpoint
+    identity = saved.identity
+    unusedBoot = saved.boot
+    ledger = saved.ledger
+    if let papers = saved.papers {
+      credentials = PeerCredentials(
+        try TLSCredentials(member: saved.identity, certificate: papers.certificate, trust: papers.trust))
+    } else {
+      credentials = PeerCredentials(try TLSCredentials(stranger: saved.identity))
+    }
+    papersAtStart = saved.papers
+  }
+
+  private var papersAtStart: Node.Papers?
+  var unusedBoot: Boot?
+
+  /// Goes to work: with a pool as its member, without one waiting for `pool init` or `pool join`.
+  func start() throws {
+    log.info("weftd \(Agent.release)", metadata: ["host": "\(identity.hostID)", "underlay": "\(endpoint)"])
+    guard let papers = papersAtStart else {
+      log.info("in no pool yet: run `weft pool init` here, or `weft pool join` with a token")
+      return
+    }
+    papersAtStart = nil
+    try startNode(papers, above: nil)
+  }
+
+  /// Stops listening; what stands in the kernel goes on forwarding.
+  func stop() {
+    if let node {
+      do { try state.write(.statements, node.registry.ownStatements) } catch { log.error("\(error)") }
+      node.stop()
+    }
+    node = nil
+    for follower in followers.values { follower.finish() }
+    followers = [:]
+    errands.finish()
+  }
+
+  /// The boot drawn at start serves the first node; each further one draws its own.
+  private func takeBoot(above known: Boot?) throws -> Boot {
+    defer { unusedBoot = nil }
+    if let boot = unusedBoot, known == nil { return boot }
+    return try BootCounter.advance(state, past: known?.counter ?? 0)
+  }
+
+  // MARK: The node
+
+  /// Makes the node for a new boot.
+  func startNode(_ papers: Node.Papers, above known: Boot?) throws {
+    let boot = try takeBoot(above: known)
+    let node = Node(
+      Node.Surroundings(
+        identity: identity, name: name, boot: boot, reactor: reactor, socket: socket, kernel: kernel,
+        port: settings.port, log: log,
+        tell: { [weak self] event in self?.assumeIsolated { $0.tell(event) } },
+        send: { [errands] errand in errands.yield(errand) },
+        restart: { [weak self] boot in self?.assumeIsolated { $0.restartLater(above: boot) } },
+        trustChanged: { [weak self] in self?.assumeIsolated { $0.trustChanged() } },
+        store: { [state] file, bytes in try state.write(file, bytes) }),
+      papers: papers, now: Reactor.now())
+    self.node = node
+    node.start(papers, now: Reactor.now())
+  }
+
+  /// Not in the middle of the old node's turn: at the next one.
+  private func restartLater(above boot: Boot) {
+    reactor.schedule(at: Reactor.now()) { [weak self] in self?.assumeIsolated { $0.restart(above: boot) } }
+  }
+
+  private func restart(above boot: Boot) {
+    guard let old = node, old.boot <= boot else { return }
+    log.warning("this host's boot \(boot) is known to others: starting anew above it")
+    let papers = old.papers
+    old.stop()
+    node = nil
+    do { try startNode(papers, above: boot) } catch { log.critical("\(error)") }
+  }
+
+  /// An eviction changed whom this host trusts.
+  private func trustChanged() {
+    guard let node else { return }
+    do {
+      credentials.replace(
+        with: try TLSCredentials(member: identity, certificate: node.certificate, trust: node.trust))
+    } catch {
+      log.error("\(error)")
+    }
+  }
+
+  // MARK: Events
+
+  func tell(_ event: Event) {
+    log.info("\(event.message)", metadata: ["event": "\(event.kind)"])
+    let entry = events.append(event, time: WallClock.now())
+    for follower in followers.values { follower.yield(entry) }
+  }
+
+  func pastEvents(after id: UInt64?) -> [API.Event] { events.after(id ?? 0) }
+
+  func follow(after id: UInt64?) -> AsyncStream<API.Event> {
+    let (stream, continuation) = AsyncStream.makeStream(of: API.Event.self, bufferingPolicy: .bufferingNewest(4096))
+    let number = nextFollower
+    nextFollower += 1
+    followers[number] = continuation
+    continuation.onTermination = { [weak self] _ in
+      guard let self else { return }
+      Task { await self.unfollow(number) }
+    }
+    for event in events.after(id ?? 0) { continuation.yield(event) }
+    return stream
+  }
+
+  private func unfollow(_ number: UInt64) { followers[number] = nil }
+}

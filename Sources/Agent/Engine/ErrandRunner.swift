@@ -1,0 +1,88 @@
+import Logging
+import Registry
+import Security
+import ServiceLifecycle
+import Wire
+
+/// Does what the engine wants done and must not wait for: calls to other hosts, files that nobody waits for.
+struct ErrandRunner: Service {
+  let engine: Engine
+  let state: StateDirectory
+  let errands: AsyncStream<Errand>
+
+  private static let syncTimeout: Duration = .seconds(10)
+  private static let probeTimeout: Duration = .milliseconds(1200)
+
+  func run() async throws {
+    await withDiscardingTaskGroup { group in
+      for await errand in errands {
+        switch errand {
+        case .sync(let host, let endpoint): group.addTask { await sync(with: host, at: endpoint) }
+        case .probe(let host, let endpoint, let sequence):
+          group.addTask { await probe(host, at: endpoint, sequence: sequence) }
+        case .fetchCA(let endpoints): group.addTask { await fetchCA(endpoints) }
+        // In order, so that an older content never replaces a newer one.
+        case .store(let file, let bytes): await store(file, bytes)
+        }
+      }
+      group.cancelAll()
+    }
+  }
+
+  private func sync(with host: HostID, at endpoint: Endpoint) async {
+    var request = await engine.syncRequest(to: host)
+    // A sync is at most a few exchanges; the bound is against a host that never has enough.
+    for _ in 0..<8 {
+      guard let bytes = request else { return }
+      do {
+        let answer = try await call(.sync(bytes), host: host, at: endpoint, timeout: Self.syncTimeout)
+        guard case .syncAnswer(let response) = answer else {
+          return await engine.syncFailed(host, "\(answer.sentence)")
+        }
+        request = await engine.syncAnswered(response, by: host)
+      } catch {
+        return await engine.syncFailed(host, "\(error)")
+      }
+    }
+  }
+
+  private func probe(_ host: HostID, at endpoint: Endpoint, sequence: UInt32) async {
+    let outcome = await TCPProbe.probe(
+      endpoint, host: host, from: engine.endpoint.address, credentials: engine.credentials.current,
+      timeout: Self.probeTimeout)
+    await engine.probed(host, sequence: sequence, outcome)
+  }
+
+  private func fetchCA(_ endpoints: [Endpoint]) async {
+    for endpoint in endpoints {
+      guard let wanted = await engine.wantedAuthority() else { return }
+      do {
+        let answer = try await call(
+          .fetchAuthority(certificateHash: wanted.bytes), host: nil, at: endpoint, timeout: Self.syncTimeout)
+        if case .authority(let authority) = answer, await engine.take(authority) { return }
+      } catch {
+        continue
+      }
+    }
+  }
+
+  private func store(_ file: StateFile, _ bytes: [UInt8]) async {
+    do { try state.write(file, bytes) } catch { await engine.diskFailed("\(error)") }
+  }
+
+  private func call(
+    _ message: PeerMessage, host: HostID?, at endpoint: Endpoint, timeout: Duration
+  ) async throws -> PeerMessage {
+    let response = try await PeerClient.call(
+      endpoint, from: engine.endpoint.address, credentials: engine.credentials.current,
+      expecting: host.map { .host($0) } ?? .anyMember, request: message.encoded(), timeout: timeout)
+    return try PeerMessage.decode(response)
+  }
+}
+
+extension PeerMessage {
+  /// What to tell of an answer that was not the one asked for.
+  var sentence: String {
+    if case .refused(let refusal) = self { refusal.sentence } else { "The other host gave an answer that does not fit." }
+  }
+}

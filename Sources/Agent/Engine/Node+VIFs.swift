@@ -1,0 +1,178 @@
+import Kernel
+import Registry
+import Wire
+
+/// An interface that someone put into one of our bridges.
+final class VIFPort {
+  let name: String
+  let index: Int32
+  let network: NetworkID
+  var hasCarrier: Bool
+  /// nil while it could not be opened, as for a moment after the interface came.
+  var tap: VIFTap?
+  /// When each MAC was last passed on, so that a busy guest costs one look a second.
+  var lastSeen: [MACAddress: Instant] = [:]
+
+  init(name: String, index: Int32, network: NetworkID, hasCarrier: Bool) {
+    self.name = name
+    self.index = index
+    self.network = network
+    self.hasCarrier = hasCarrier
+  }
+}
+
+// The life of VIFs: what netlink and the packet sockets show becomes inputs of the registry.
+extension Node {
+  /// Looks at all links: VIFs that came while nobody listened, VIFs that went. Levels, not changes.
+  func adoptPorts(_ now: Instant) {
+    var found: Set<String> = []
+    for link in around.kernel.links.values.sorted(by: { $0.index < $1.index }) where network(ofPort: link) != nil {
+      found.insert(link.name)
+      portSeen(link, isLevel: true, now: now)
+    }
+    for name in ports.keys.sorted() where !found.contains(name) { portGone(name, now: now) }
+  }
+
+  func kernelEvents(_ events: [KernelEvent], _ now: Instant) {
+    for event in events {
+      switch event {
+      case .link(let link):
+        around.kernel.linkChanged(link)
+        if network(ofPort: link) != nil {
+          portSeen(link, isLevel: false, now: now)
+        } else {
+          if ports[link.name]?.index == link.index { portGone(link.name, now: now) }
+          ownDeviceChanged(link)
+          if link.index == around.kernel.underlay.interface { underlayMayHaveChanged(now) }
+        }
+      case .linkGone(let index, let name):
+        if ports[name]?.index == index { portGone(name, now: now) }
+        if let network = around.kernel.forget(index) { staleNetworks.insert(network) }
+      case .entry, .entryGone: break
+      case .address, .addressGone: underlayMayHaveChanged(now)
+      case .overrun:
+        around.log.warning("events of the kernel were lost: looking at everything anew")
+        overrun(now)
+      }
+    }
+  }
+
+  /// Somebody, maybe this agent, changed a device of ours: unless it is as it was last seen it is looked at.
+  private func ownDeviceChanged(_ link: Link) {
+    guard let network = around.kernel.network(ofDevice: link.index), !around.kernel.isAsSeen(link) else { return }
+    around.kernel.lookAgain(at: network)
+    staleNetworks.insert(network)
+  }
+
+  /// The network whose bridge this link is a port of, if the port is not one of our own devices.
+  private func network(ofPort link: Link) -> NetworkID? {
+    guard let master = link.master, link.alias.map({ !$0.hasPrefix("weft:") }) ?? true else { return nil }
+    return around.kernel.network(ofBridge: master)
+  }
+
+  func portSeen(_ link: Link, isLevel: Bool, now: Instant) {
+    guard let network = network(ofPort: link) else { return }
+    if let known = ports[link.name], known.index != link.index || known.network != network {
+      portGone(link.name, now: now)
+    }
+    let isConnected = link.isUp && link.hasCarrier
+    if let port = ports[link.name] {
+      if port.tap == nil { openTap(port, now: now) }
+      guard port.hasCarrier != isConnected else { return }
+      port.hasCarrier = isConnected
+      perform(registry.carrier(vif: link.name, isUp: isConnected, isChange: !isLevel, now: now), now: now)
+      return
+    }
+    let port = VIFPort(name: link.name, index: link.index, network: network, hasCarrier: isConnected)
+    ports[link.name] = port
+    openTap(port, now: now)
+    perform(
+      registry.attach(
+        vif: link.name, network: network, isNetback: VIFName.isNetback(link.name), mac: nil, vm: nil, now: now),
+      now: now)
+    perform(registry.carrier(vif: link.name, isUp: isConnected, isChange: false, now: now), now: now)
+  }
+
+  private func portGone(_ name: String, now: Instant) {
+    guard let port = ports.removeValue(forKey: name) else { return }
+    closeTap(port)
+    perform(registry.detach(vif: name, now: now), now: now)
+  }
+
+  func closePorts() {
+    for port in ports.values { closeTap(port) }
+    ports = [:]
+  }
+
+  /// Whether someone put an interface into the network's bridge here.
+  func hasVIF(_ network: NetworkID) -> Bool { ports.values.contains { $0.network == network } }
+
+  // MARK: Frames
+
+  private func openTap(_ port: VIFPort, now: Instant) {
+    do {
+      let tap = try VIFTap(interface: port.index, mode: .discover)
+      try around.reactor.watch(tap.descriptor, for: .read) { [weak self, unowned port] in self?.frames(port) }
+      port.tap = tap
+    } catch {
+      around.log.warning("\(error)")
+    }
+  }
+
+  private func closeTap(_ port: VIFPort) {
+    guard let tap = port.tap else { return }
+    around.reactor.unwatch(tap.descriptor)
+    port.tap = nil
+  }
+
+  private func frames(_ port: VIFPort) {
+    let now = Reactor.now()
+    do {
+      guard let seen = try port.tap?.receive() else { return }
+      for frame in seen where isWorthALook(frame, port, now) {
+        perform(registry.frame(vif: port.name, mac: frame.source, ips: frame.address.map { [$0] } ?? [], now: now), now: now)
+      }
+      endTurn(now)
+    } catch {
+      // The interface went down or away; netlink tells which. A socket on an interface that is gone is of no use.
+      if error.meansGone { closeTap(port) }
+    }
+  }
+
+  /// A MAC's plain frames count once a second; what it announces counts always.
+  private func isWorthALook(_ frame: Announcement, _ port: VIFPort, _ now: Instant) -> Bool {
+    if frame.kind != .other { return true }
+    if let last = port.lastSeen[frame.source], now - last < .seconds(1) { return false }
+    if port.lastSeen.count > 256 { port.lastSeen = port.lastSeen.filter { now - $0.value < .seconds(1) } }
+    port.lastSeen[frame.source] = now
+    return true
+  }
+
+  /// The MAC is live on a port here, or not any more: the bridge has to know at once, and the tap listens for
+  /// announcements only while all that the VIF shows is live.
+  func localMAC(_ network: NetworkID, _ mac: MACAddress, vif: String?) {
+    if let vif, let port = ports[vif] {
+      if let error = around.kernel.setLocal(mac, network: network, port: port.index) {
+        around.log.warning("\(error)")
+        staleNetworks.insert(network)
+      }
+      setMode(port, .announcements)
+    } else {
+      for port in ports.values where port.network == network { setMode(port, .discover) }
+    }
+  }
+
+  private func setMode(_ port: VIFPort, _ mode: VIFTap.Mode) {
+    do { try port.tap?.setMode(mode) } catch { around.log.warning("\(error)") }
+  }
+}
+
+/// What the names of Xen's interfaces in dom0 say.
+enum VIFName {
+  /// `vifX.Y`: only the carrier of these says that a guest is connected (not `vifX.Y-emu`, not `tapX.Y`).
+  static func isNetback(_ name: String) -> Bool {
+    guard name.hasPrefix("vif") else { return false }
+    let parts = name.dropFirst(3).split(separator: ".", omittingEmptySubsequences: false)
+    return parts.count == 2 && parts.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { (48...57).contains($0) } }
+  }
+}

@@ -1,0 +1,243 @@
+import Logging
+import Membership
+import Registry
+import Security
+import Wire
+
+/// A host as a member of its pool: the cores, and the shells that feed them and carry out what they say.
+///
+/// It belongs to the engine's thread, which it never leaves: descriptors and timers call it there. What takes time (TLS,
+/// files that can wait) goes out as an `Errand` and comes back by a call of the engine.
+///
+/// Every input ends with `endTurn`: what changed here is signed and addressed, the outbox is sealed and sent, FDB
+/// entries that changed are in the kernel already, networks that changed are set right.
+final class Node {
+  struct Counters {
+    var datagrams: UInt64 = 0
+    var opened: UInt64 = 0
+    /// By reason.
+    var rejected: [String: UInt64] = [:]
+  }
+
+  /// What the node is made of; all of it outlives the node.
+  struct Surroundings {
+    let identity: HostIdentity
+    let name: HostName
+    let boot: Boot
+    let reactor: Reactor
+    let socket: GossipSocket
+    let kernel: KernelSide
+    let port: UInt16
+    let log: Logger
+    /// Leaves a line in `weft events`.
+    let tell: (Event) -> Void
+    /// Hands out work that takes time.
+    let send: (Errand) -> Void
+    /// Membership says that this host's boot was seen elsewhere: start anew above it.
+    let restart: (Boot) -> Void
+    /// Whom the pool trusts changed, or this host's certificate.
+    let trustChanged: () -> Void
+    /// Writes what has to be on disk before anybody is told.
+    let store: (StateFile, [UInt8]) throws -> Void
+  }
+
+  /// What the pool gave this host.
+  struct Papers {
+    var trust: PoolTrust
+    var certificate: [UInt8]
+    /// The CA key, by which this host can admit others; nil if an eviction replaced it and the new one is on its way.
+    var ca: PoolCA?
+    var poolRecords: [[UInt8]]
+    var floors: [Floor]
+    var ownStatements: [UInt8]
+    var peers: [PeerAddress]
+    /// Where members answer, as a joiner was told.
+    var seeds: [Endpoint] = []
+  }
+
+  let around: Surroundings
+  let identity: HostIdentity
+  let boot: Boot
+  let sealer: Sealer
+  let abilities: HostCapabilities
+  let startedAt: Instant
+
+  var trust: PoolTrust
+  var certificate: [UInt8]
+  var ca: PoolCA?
+  var membership: Membership
+  var registry: Registry
+  /// Public keys of hosts whose certificate was once good, for signatures; also of hosts that are gone.
+  let keyring: Keyring
+  var sessions: [HostID: PairSession] = [:]
+  /// Where hosts were when they were last heard of, from disk, until they say it themselves.
+  var lastAddresses: [HostID: Endpoint] = [:]
+  var outbox = Outbox()
+  var counters = Counters()
+  var whoLimit = RateLimit<Endpoint>(burst: 4, interval: .milliseconds(250))
+  var helloLimit = RateLimit<Endpoint>(burst: 4, interval: .milliseconds(250))
+  var checkLimit = RateLimit<IPAddress>(burst: 64, interval: .milliseconds(20))
+  var refusalLimit = RateLimit<IPAddress>(burst: 2, interval: .seconds(30))
+
+  /// Networks whose kernel objects have to be looked at before the turn ends.
+  var staleNetworks: Set<NetworkID> = []
+  var ports: [String: VIFPort] = [:]
+  var isSynced = false
+  /// The host that is being asked in the first sync, and all that were.
+  var syncing: HostID?
+  var syncTried: Set<HostID> = []
+  var storedVersion: Version = 0
+  var storeTimer: Reactor.Timer?
+  var nextReconcile: Instant
+  var lastOverrun: Instant?
+  /// What was last said about the host's firewall.
+  var netfilterFailure: String?
+  var timer: (deadline: Instant, handle: Reactor.Timer)?
+  var waiters: [Waiter] = []
+  private var isStopped = false
+
+  init(_ around: Surroundings, papers: Papers, now: Instant) {
+    self.around = around
+    identity = around.identity
+    boot = around.boot
+    startedAt = now
+    nextReconcile = now + Self.reconcileInterval
+    sealer = Sealer(identity: around.identity, boot: around.boot)
+    abilities = around.kernel.abilities
+    trust = papers.trust
+    certificate = papers.certificate
+    ca = papers.ca
+    keyring = Keyring(trust: papers.trust)
+    var system = SystemRandomNumberGenerator()
+    membership = Membership(host: identity.hostID, boot: boot, seed: system.next())
+    registry = Registry(host: identity.hostID, boot: boot, seed: system.next())
+    for peer in papers.peers where peer.host != identity.hostID { lastAddresses[peer.host] = peer.endpoint }
+  }
+
+  /// All that a later node needs to take over from this one.
+  var papers: Papers {
+    Papers(
+      trust: trust, certificate: certificate, ca: ca, poolRecords: registry.poolRecords, floors: registry.floors,
+      ownStatements: registry.ownStatements,
+      peers: lastAddresses.sorted { $0.key < $1.key }.map { host, endpoint in
+        PeerAddress(host: host, endpoint: endpoint, boot: registry.hostView(host)?.boot)
+      })
+  }
+
+  static let reconcileInterval: Duration = .seconds(30)
+
+  /// Forwarding stays as it stands in the kernel; only this node's ears close.
+  func stop() {
+    guard !isStopped else { return }
+    isStopped = true
+    if let timer { around.reactor.cancel(timer.handle) }
+    if let storeTimer { around.reactor.cancel(storeTimer) }
+    closePorts()
+    for waiter in waiters { waiter.resume(false) }
+    waiters = []
+  }
+
+  // MARK: Turns
+
+  /// Ends a turn: everything that its inputs caused goes out.
+  func endTurn(_ now: Instant) {
+    guard !isStopped else { return }
+    // What is set right in the kernel changes this host's statements, and those go out in the same turn.
+    for _ in 0..<8 {
+      perform(registry.flush(now: now, sign: identity.sign), now: now)
+      guard !staleNetworks.isEmpty else { break }
+      sendOutbox(now)
+      setRight(now)
+    }
+    perform(registry.flush(now: now, sign: identity.sign), now: now)
+    sendOutbox(now)
+    storeStatementsSoon(now)
+    resumeWaiters(now)
+    arm(now)
+  }
+
+  /// One timer for the earliest of all deadlines.
+  private func arm(_ now: Instant) {
+    var deadline = nextReconcile
+    for other in [membership.deadline, registry.deadline, waiters.map(\.deadline).min()] {
+      if let other, other < deadline { deadline = other }
+    }
+    if let timer {
+      if timer.deadline == deadline { return }
+      around.reactor.cancel(timer.handle)
+    }
+    timer = (deadline, around.reactor.schedule(at: deadline) { [weak self] in self?.timeHasCome() })
+  }
+
+  private func timeHasCome() {
+    timer = nil
+    let now = Reactor.now()
+    perform(membership.advance(to: now), now: now)
+    perform(registry.advance(to: now), now: now)
+    if nextReconcile <= now {
+      nextReconcile = now + Self.reconcileInterval
+      reconcileAll(now)
+    }
+    endTurn(now)
+  }
+
+  // MARK: Waiting for a state
+
+  /// Someone who waits until the pool is in some state.
+  struct Waiter {
+    let deadline: Instant
+    let isDone: () -> Bool
+    let resume: (Bool) -> Void
+  }
+
+  private func resumeWaiters(_ now: Instant) {
+    guard !waiters.isEmpty else { return }
+    var left: [Waiter] = []
+    for waiter in waiters {
+      if waiter.isDone() {
+        waiter.resume(true)
+      } else if waiter.deadline <= now {
+        waiter.resume(false)
+      } else {
+        left.append(waiter)
+      }
+    }
+    waiters = left
+  }
+
+  // MARK: Small answers
+
+  func reject(_ reason: String, from source: Endpoint?) {
+    counters.rejected[reason, default: 0] += 1
+    around.log.debug("dropped", metadata: ["reason": "\(reason)", "from": "\(source.map { "\($0)" } ?? "?")"])
+  }
+
+  /// A host was turned away: one line in the events, not a flood of them.
+  func refuse(_ sentence: String, from source: Endpoint, now: Instant) {
+    counters.rejected["refused", default: 0] += 1
+    guard refusalLimit.allows(source.address, now: now) else { return }
+    around.tell(Event(kind: "hostRefused", message: sentence))
+  }
+
+  /// The host left or was evicted, or was never admitted as far as the records tell.
+  func isGone(_ host: HostID) -> Bool {
+    if trust.revoked.contains(host) { return true }
+    guard let view = registry.hostView(host) else { return false }
+    return view.standing != .member
+  }
+
+  func endpoint(of host: HostID) -> Endpoint? {
+    if let record = registry.hostView(host)?.record, let address = record.vteps.first {
+      return Endpoint(address: address, port: record.gossipPort)
+    }
+    return lastAddresses[host]
+  }
+
+  /// How people call a host.
+  func name(of host: HostID) -> String {
+    if host == identity.hostID { return around.name.text }
+    return registry.hostView(host)?.record?.name.text ?? host.description
+  }
+
+  func name(of network: NetworkID) -> String { registry.network(network)?.name.text ?? network.description }
+}
