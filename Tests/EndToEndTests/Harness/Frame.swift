@@ -20,6 +20,17 @@ enum Frame {
     return ethernet(to: broadcast, from: mac, type: 0x0806, payload: packet)
   }
 
+  /// RFC 826 request for the MAC of another address.
+  static func arpRequest(for target: String, mac: String, ip: String) -> [UInt8] {
+    let packet: [UInt8] =
+      [0, 1, 8, 0, 6, 4, 0, 1] + octets(of: mac) + ip.split(separator: ".").compactMap { UInt8($0) }
+      + [UInt8](repeating: 0, count: 6) + target.split(separator: ".").compactMap { UInt8($0) }
+    return ethernet(to: broadcast, from: mac, type: 0x0806, payload: packet)
+  }
+
+  /// How an answer of ARP begins, after the addresses of Ethernet.
+  static let arpReply: [UInt8] = [0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 2]
+
   /// RFC 903 reverse request, as QEMU sends it after a migration.
   static func reverseARP(mac: String) -> [UInt8] {
     let sender = octets(of: mac)

@@ -126,6 +126,12 @@ final class Guest {
     return socket
   }
 
+  /// A packet socket on the guest's end of the connected VIF: it sees what is not for the guest's MAC, too.
+  func wire(_ device: Int = 0) throws -> PacketSocket {
+    guard let vif = connected(device) else { throw Failure("guest \(number) is not connected") }
+    return try PacketSocket(in: namespace, device: vif.port)
+  }
+
   /// Whether one ping is answered within a second.
   func reaches(_ address: String) -> Bool {
     (try? run(namespace.command(["ping", "-n", "-q", "-c", "1", "-W", "1", address])).status) == 0

@@ -9,7 +9,7 @@ extension EndToEnd {
         let blue = try pool.network("blue")
         let guests = try [1, 2, 3, 3].map { try pool.guest(on: pool[$0], blue) }
         try expectAllReach(guests)
-        let sockets = try guests.map { try $0.socket() }
+        let wires = try guests.map { try $0.wire() }
         for (what, destination, receivers) in [
           ("broadcast", Frame.broadcast, [1, 2, 3]),
           ("multicast", "01:00:5e:01:02:03", [1, 2, 3]),
@@ -17,13 +17,13 @@ extension EndToEnd {
           ("unicast", guests[1].mac, [1]),
         ] {
           let mark = Frame.mark(what)
-          try sockets[0].send(Frame.ethernet(to: destination, from: guests[0].mac, payload: mark))
+          try guests[0].socket().send(Frame.ethernet(to: destination, from: guests[0].mac, payload: mark))
           for index in receivers {
-            let frames = sockets[index].receive(1, marked: mark, within: 3)
+            let frames = wires[index].receive(1, marked: mark, within: 3)
             try #require(frames.count == 1, "\(what) reaches guest \(index + 1)")
           }
           for index in guests.indices {
-            let more = sockets[index].receive(marked: mark, within: 0.2)
+            let more = wires[index].receive(marked: mark, within: 0.2)
             try #require(more.isEmpty, "\(what) came to guest \(index + 1) once too often")
           }
         }
@@ -174,10 +174,10 @@ extension EndToEnd {
         for (sender, receiver, strangers) in [(blues[0], blues[1], greens), (greens[0], greens[1], blues)] {
           for destination in [Frame.broadcast, receiver.mac] {
             let mark = Frame.mark("from \(sender.number) to \(destination)")
-            let sockets = try strangers.map { try $0.socket() }
+            let wires = try strangers.map { try $0.wire() }
             try sender.socket().send(Frame.ethernet(to: destination, from: sender.mac, payload: mark))
             #expect(try receiver.socket().receive(1, marked: mark, within: 3).count == 1)
-            for socket in sockets { #expect(socket.receive(marked: mark, within: 0.2).isEmpty) }
+            for wire in wires { #expect(wire.receive(marked: mark, within: 0.2).isEmpty) }
           }
         }
       }
@@ -216,19 +216,31 @@ extension EndToEnd {
         let blue = try pool.network("blue")
         let guests = try (1...2).map { try pool.guest(on: pool[$0], blue) }
         try expectAllReach(guests)
-        try guests[0].enableIPv6()
-        try guests[0].namespace.ip("address", "add", "192.0.2.200/24", "dev", "eth0")
-        for host in pool.hosts {
-          #expect(!guests[0].reaches(host.address), "\(host.name) answers on its underlay address")
-        }
         let bridge = try #require(try pool[1].namespace.link(blue.bridge))
         let addresses = try pool[1].namespace.ip("-o", "address", "show", "dev", blue.bridge)
         #expect(!addresses.contains("inet"), "the bridge has an address: \(addresses)")
-        // Even a guest that knows the bridge's MAC and needs no ARP gets no answer.
-        try guests[0].namespace.ip(
+
+        // Nobody answers who asks for an address of dom0.
+        let guest = guests[0]
+        let question = Frame.arpRequest(for: pool[1].address, mac: guest.mac, ip: "192.0.2.200")
+        try guest.socket().send(question)
+        #expect(try guest.socket().receive(marked: Frame.arpReply, within: 0.5).isEmpty, "dom0 answers ARP")
+
+        // And a guest that knows the bridge's MAC and needs no ARP is not heard.
+        let heard = pool.path("heard")
+        _ = try pool.start(
+          ["socat", "-u", "UDP4-RECV:9999", "OPEN:\(heard),creat,append"], in: pool[1].namespace, name: "listener")
+        try eventually("the listener of dom0 is heard by the other host") {
+          try DatagramSocket(in: pool[2].namespace).send(Array("host".utf8), to: pool[1].address, port: 9999)
+          return Files.text(heard).contains("host")
+        }
+        try guest.namespace.ip("address", "add", "192.0.2.200/24", "dev", "eth0")
+        try guest.namespace.ip(
           "neighbour", "replace", pool[1].address, "lladdr", try #require(bridge.address), "dev", "eth0", "nud",
           "permanent")
-        #expect(!guests[0].reaches(pool[1].address), "dom0 takes input from the bridge")
+        let socket = try DatagramSocket(in: guest.namespace)
+        for _ in 0..<10 { socket.send(Array("guest".utf8), to: pool[1].address, port: 9999) }
+        try always(for: 0.5, "dom0 takes no input from the bridge") { !Files.text(heard).contains("guest") }
       }
     }
   }
