@@ -2,6 +2,7 @@ import Control
 import Testing
 
 /// The real command against a real server: what it asks, what it prints, how it leaves.
+@Suite(.timeLimit(.minutes(1)))
 struct CommandTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let arguments: String

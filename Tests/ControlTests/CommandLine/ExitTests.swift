@@ -3,6 +3,7 @@ import Glibc
 import Testing
 
 /// How a command leaves when it could not do what it was asked.
+@Suite(.timeLimit(.minutes(1)))
 struct ExitTests {
   @Test("an error of the agent is printed as its sentence, and the command leaves with 1")
   func agentError() async throws {

@@ -1,6 +1,7 @@
 import Control
 import Testing
 
+@Suite(.timeLimit(.minutes(1)))
 struct FollowTests {
   private static let request = "GET /v1/events?follow=1 HTTP/1.1\r\nHost: weft\r\n\r\n"
   private static let later = API.Event(id: 6, seconds: 0, kind: "hostAlive", message: "host3 is alive.")

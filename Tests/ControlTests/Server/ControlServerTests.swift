@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import Testing
 
+@Suite(.timeLimit(.minutes(1)))
 struct ControlServerTests {
   private func mode(_ path: String) -> UInt32? {
     var status = stat()

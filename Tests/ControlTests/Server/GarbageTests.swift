@@ -2,6 +2,7 @@ import Control
 import Testing
 
 /// Whatever comes in over the socket, the next client is served.
+@Suite(.timeLimit(.minutes(1)))
 struct GarbageTests {
   private static let good = "POST /v1/networks HTTP/1.1\r\nHost: weft\r\nContent-Length: 15\r\n\r\n{\"name\":\"blue\"}"
 

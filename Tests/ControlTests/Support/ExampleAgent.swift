@@ -8,12 +8,12 @@ actor ExampleAgent: AgentService {
   private var fault: (any Error)?
   private var followers: [AsyncStream<API.Event>.Continuation] = []
   private(set) var followersGone = 0
-  private var goneWaiters: [CheckedContinuation<Void, Never>] = []
+  private let gone = AsyncStream<Void>.makeStream()
   private var report = Example.report
   /// While set, `doctor` waits for `release()`.
   private var holds = false
-  private var held: [CheckedContinuation<Void, Never>] = []
-  private var heldWaiters: [CheckedContinuation<Void, Never>] = []
+  private let held = AsyncStream<Void>.makeStream()
+  private let released = AsyncStream<Void>.makeStream()
 
   func set(fault: (any Error)?) { self.fault = fault }
 
@@ -104,11 +104,8 @@ actor ExampleAgent: AgentService {
   func doctor() async throws -> API.DoctorReport {
     try note("doctor")
     if holds {
-      await withCheckedContinuation { continuation in
-        held.append(continuation)
-        for waiter in heldWaiters { waiter.resume() }
-        heldWaiters = []
-      }
+      held.continuation.finish()
+      for await _ in released.stream {}
     }
     return report
   }
@@ -140,28 +137,18 @@ extension ExampleAgent {
   func endFollowing() { for follower in followers { follower.finish() } }
 
   /// Returns when some follower has gone.
-  func waitForFollowerGone() async {
-    if followersGone > 0 { return }
-    await withCheckedContinuation { goneWaiters.append($0) }
-  }
+  func waitForFollowerGone() async { for await _ in gone.stream {} }
 
   private func followerWent() {
     followersGone += 1
-    for waiter in goneWaiters { waiter.resume() }
-    goneWaiters = []
+    gone.continuation.finish()
   }
 
   /// From now on `doctor` does not answer until `release()`.
   func hold() { holds = true }
 
-  func waitForHeld() async {
-    if !held.isEmpty { return }
-    await withCheckedContinuation { heldWaiters.append($0) }
-  }
+  /// Returns when somebody waits for `doctor`.
+  func waitForHeld() async { for await _ in held.stream {} }
 
-  func release() {
-    holds = false
-    for continuation in held { continuation.resume() }
-    held = []
-  }
+  func release() { released.continuation.finish() }
 }
