@@ -1,0 +1,47 @@
+import Membership
+import NIOCore
+import NIOPosix
+import Security
+import Testing
+import Wire
+
+@testable import Agent
+
+@Suite(.timeLimit(.minutes(1))) struct TCPProbeTests {
+  @Test func `An agent that answers is found as agent, by its own host ID only`() async throws {
+    let pool = try TestHosts()
+    let service = ReversingService()
+    try await withServer(PeerCredentials(pool.credentials(0)), service) { endpoint in
+      for (host, expected) in [(pool.id(0), Membership.TCPProbeOutcome.agent), (pool.id(2), .kernel)] {
+        let found = try await TCPProbe.probe(
+          endpoint, host: host, credentials: pool.credentials(1), timeout: .seconds(20))
+        #expect(found == expected)
+      }
+    }
+    #expect(service.principals.isEmpty)
+  }
+
+  @Test func `A port that accepts and stays silent, or resets, is a kernel without its agent`() async throws {
+    let pool = try TestHosts()
+    let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .serverChannelOption(.autoRead, value: false)
+      .bind(host: "127.0.0.1", port: 0).get()
+    let endpoint = try #require(listener.localAddress?.endpoint)
+    let credentials = try pool.credentials(1)
+    #expect(
+      await TCPProbe.probe(endpoint, host: pool.id(0), credentials: credentials, timeout: .milliseconds(150)) == .kernel
+    )
+    try await listener.close()
+    #expect(
+      await TCPProbe.probe(endpoint, host: pool.id(0), credentials: credentials, timeout: .seconds(20)) == .kernel)
+  }
+
+  @Test func `An address from which nothing comes back is silent`() async throws {
+    let pool = try TestHosts()
+    // A documentation address: unreachable, or dropped on the way.
+    let found = try await TCPProbe.probe(
+      Endpoint(address: .v6(high: 0x2001_0db8 << 32, low: 1), port: 7677), host: pool.id(0),
+      credentials: pool.credentials(1), timeout: .milliseconds(300))
+    #expect(found == .silent)
+  }
+}
