@@ -92,6 +92,9 @@ final class Guest {
     vifs.removeAll { $0 === vif }
   }
 
+  /// The host is gone, and the guest's VIFs there with it.
+  func lost(_ host: TestHost) { vifs.removeAll { $0.host === host } }
+
   /// The VIF behind which the guest runs.
   func connected(_ device: Int = 0) -> VIF? { vifs.first { $0.device == device && $0.isConnected } }
 

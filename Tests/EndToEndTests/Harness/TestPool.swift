@@ -61,6 +61,7 @@ final class TestPool {
   func reboot(_ host: TestHost) throws {
     host.crashAgent()
     Namespace.remove(host.namespace.name)
+    for guest in guests { guest.lost(host) }
     _ = try Namespace(host.namespace.name)
     try connect(host)
   }
