@@ -15,8 +15,6 @@ package enum Agent {
     let log = makeLogger(settings)
     let name = try HostName(settings.name)
     let state = try StateDirectory(path: settings.stateDirectory)
-    let lock = try InstanceLock(state, socket: settings.socket)
-    try MachineBinding.current().check(state)
     let reactor = try Reactor()
     let (errands, sender) = AsyncStream.makeStream(of: Errand.self)
     let engine = try await Engine(
@@ -30,7 +28,6 @@ package enum Agent {
     ]
     let group = ServiceGroup(
       configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log))
-    defer { withExtendedLifetime(lock) {} }
     try await group.run()
   }
 

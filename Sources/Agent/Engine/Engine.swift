@@ -14,6 +14,8 @@ package actor Engine {
   let name: HostName
   let log: Logger
   let state: StateDirectory
+  /// Held for as long as this agent lives.
+  private let lock: InstanceLock
   /// What this host shows and accepts in TLS, replaced by join, leave and eviction.
   nonisolated let credentials: PeerCredentials
   /// Where other hosts reach this one.
@@ -37,10 +39,13 @@ package actor Engine {
     settings: Settings, name: HostName, state: StateDirectory, reactor: Reactor,
     errands: AsyncStream<Errand>.Continuation, log: Logger
   ) async throws {
+    let lock = try InstanceLock(state, socket: settings.socket)
+    try MachineBinding.current().check(state)
     let saved = try SavedState(state)
     let kernel = try KernelSide(underlay: settings.underlay)
     let endpoint = Endpoint(address: kernel.underlay.address, port: settings.port)
     let socket = try GossipSocket(binding: endpoint)
+    self.lock = lock
     self.settings = settings
     self.name = name
     self.state = state
@@ -67,6 +72,7 @@ package actor Engine {
 
   /// Goes to work: with a pool as its member, without one waiting for `pool init` or `pool join`.
   func start() throws {
+    try reactor.watch(lock.fileDescriptor, for: .read) { [lock] in lock.answer() }
     log.info("weftd \(Agent.release)", metadata: ["host": "\(identity.hostID)", "underlay": "\(endpoint)"])
     guard let papers = papersAtStart else {
       log.info("in no pool yet: run `weft pool init` here, or `weft pool join` with a token")

@@ -15,7 +15,7 @@ struct ErrandRunner: Service {
 
   func run() async throws {
     await withDiscardingTaskGroup { group in
-      for await errand in errands {
+      for await errand in errands.cancelOnGracefulShutdown() {
         switch errand {
         case .sync(let host, let endpoint): group.addTask { await sync(with: host, at: endpoint) }
         case .probe(let host, let endpoint, let sequence):
