@@ -117,7 +117,7 @@ extension IPAddress {
       guard let bytes = groups(text[...]), bytes.count == 16 else { return nil }
       return bytes
     }
-    guard let head = groups(text[..<gap.lowerBound]), let tail = groups(text[gap.upperBound...]),
+    guard let head = groups(text[..<gap.lowerBound], endsAddress: false), let tail = groups(text[gap.upperBound...]),
       head.count + tail.count <= 14
     else { return nil }
     return head + [UInt8](repeating: 0, count: 16 - head.count - tail.count) + tail
@@ -133,12 +133,12 @@ extension IPAddress {
     return nil
   }
 
-  private static func groups(_ text: Substring) -> [UInt8]? {
+  private static func groups(_ text: Substring, endsAddress: Bool = true) -> [UInt8]? {
     if text.isEmpty { return [] }
     var bytes: [UInt8] = []
     let parts = text.split(separator: ":", omittingEmptySubsequences: false)
     for (index, part) in parts.enumerated() {
-      if index == parts.count - 1, part.utf8.contains(UInt8(ascii: ".")) {
+      if endsAddress, index == parts.count - 1, part.utf8.contains(UInt8(ascii: ".")) {
         guard let tail = parseV4(part) else { return nil }
         bytes += tail
       } else {
@@ -178,9 +178,9 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
       self.init(address: address, port: defaultPort)
       return
     }
-    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port != 0 else {
-      return nil
-    }
+    guard let colon = text.lastIndex(of: ":"), text[text.index(after: colon)...].utf8.first != UInt8(ascii: "+"),
+      let port = UInt16(text[text.index(after: colon)...]), port != 0
+    else { return nil }
     var host = text[..<colon]
     if host.hasPrefix("["), host.hasSuffix("]") {
       host = host.dropFirst().dropLast()

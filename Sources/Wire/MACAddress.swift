@@ -21,7 +21,7 @@ package struct MACAddress: Hashable, Comparable, Sendable {
     guard parts.count == 6, text.utf8.count == 17 else { return nil }
     var value: UInt64 = 0
     for part in parts {
-      guard part.utf8.count == 2, let octet = UInt8(part, radix: 16) else { return nil }
+      guard part.utf8.count == 2, let octet = Hex.bytes(part)?.first else { return nil }
       value = value << 8 | UInt64(octet)
     }
     self.value = value
