@@ -12,6 +12,11 @@ extension Membership {
     package var indirectProbes = 3
     /// One dead or never heard member is pinged in each interval, so that partitions heal.
     package var silentInterval: Duration = .seconds(1)
+    /// When a dead member is heard again, or this host learns that it was held for dead, a cut has healed: for
+    /// `healingTime` silent members are pinged in groups of `healingBurst` every `healingInterval`.
+    package var healingTime: Duration = .seconds(2)
+    package var healingInterval: Duration = .milliseconds(50)
+    package var healingBurst = 4
     /// While there is news it goes to `gossipFanout` members in each interval, besides riding on probes.
     package var gossipInterval: Duration = .milliseconds(200)
     package var gossipFanout = 3
@@ -26,7 +31,7 @@ extension Membership {
     /// Confirmations from other hosts that bring a suspicion down to its shortest (Lifeguard's k).
     package var suspicionConfirmations = 3
     /// The highest local health, which stands for the worst (Lifeguard's S).
-    package var worstHealth = 8
+    package var worstHealth = 3
     /// A TCP probe without answer is `silent` after this; the shell keeps to it.
     package var tcpProbeTimeout: Duration = .milliseconds(1500)
     /// How long a silent agent's kernel keeps the host's statements in force.

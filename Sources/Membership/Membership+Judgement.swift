@@ -8,6 +8,7 @@ extension Membership {
   ) -> [Effect] {
     guard var member = table[host] else { return [] }
     let old = member.standing
+    if old?.state == .dead, new.state == .alive { noticeHealing(now: now) }
     member.standing = new
     member.source = source
     member.tcpAt = nil
@@ -32,6 +33,7 @@ extension Membership {
     case .dead:
       if old?.state.isInForce ?? false { member.witnessUntil = now + configuration.witnessWindow }
     }
+    if !new.state.isInForce { owed.remove(host) }
     table[host] = member
     spread(host, teller: teller, now: now)
     if old?.state == new.state, old?.boot == new.boot { return [] }
@@ -42,11 +44,14 @@ extension Membership {
   mutating func suspect(_ host: HostID, now: Instant) -> [Effect] {
     guard let standing = table[host]?.standing else { return [] }
     if standing.state == .suspect {
+      suspicions[host]?.startChecking(now: now)
       if suspicions[host]?.confirm(by: self.host) ?? false { spread(host, teller: nil, now: now) }
       return []
     }
     let new = Standing(boot: standing.boot, incarnation: standing.incarnation, state: .suspect)
-    return adopt(new, of: host, source: self.host, teller: nil, now: now)
+    let effects = adopt(new, of: host, source: self.host, teller: nil, now: now)
+    suspicions[host]?.startChecking(now: now)
+    return effects
   }
 
   mutating func judgeSuspicions(now: Instant) -> [Effect] {
@@ -57,13 +62,18 @@ extension Membership {
         table[host]?.tcpAt = nil
         effects += startTCP(host, now: now)
       }
-      if isCheckDue(suspicion, now: now) { effects += probeAgain(host, now: now) }
+      if !isLeaving, let due = suspicion.checkAt, now >= due { effects += probeAgain(host, now: now) }
       if isWitnessed(host), now >= suspicion.witnessTime {
         effects += witness(standing, of: host, now: now)
       } else if now >= suspicion.end {
-        if probesOwed > 0 || member.answered.map({ $0 >= suspicion.start }) ?? false {
+        if !owed.isEmpty || member.answered.map({ $0 >= suspicion.start }) ?? false {
           table[host]?.answered = nil
           suspicions[host]?.postpone(to: now + configuration.probeInterval)
+        } else if !suspicion.isLastLookDone, table.values.contains(where: \.isReachable) {
+          // Maybe its answer has passed this host by: relays say at once what they know.
+          effects += probeAgain(host, now: now)
+          suspicions[host]?.isLastLookDone = true
+          suspicions[host]?.postpone(to: now + configuration.probeTimeout / 2)
         } else {
           let new = Standing(boot: standing.boot, incarnation: standing.incarnation, state: .dead)
           effects += adopt(new, of: host, source: self.host, teller: nil, now: now)
@@ -74,10 +84,6 @@ extension Membership {
   }
 
   /// One who suspects goes on looking for a way to the suspect, so that it is told and can answer.
-  func isCheckDue(_ suspicion: Suspicion, now: Instant) -> Bool {
-    !isLeaving && suspicion.sources.contains(host) && now >= suspicion.checkAt
-  }
-
   private mutating func probeAgain(_ host: HostID, now: Instant) -> [Effect] {
     let number = nextSequence()
     let relays = pickReachable(configuration.indirectProbes, besides: host, first: reachableRelay(for: host))

@@ -75,7 +75,7 @@ extension Membership {
 
   /// The current state of a host as a rumour. Those who suspect it take turns as its source, so that the suspicion is
   /// confirmed elsewhere too.
-  private func rumour(about host: HostID, turn: Int) -> MemberRumour? {
+  func rumour(about host: HostID, turn: Int) -> MemberRumour? {
     if host == self.host { return ownRumour }
     guard let member = table[host], let standing = member.standing else { return nil }
     var source = member.source

@@ -17,7 +17,6 @@ extension Membership {
     nextProbe = end
     let members = table
     guard let target = order.next(using: &generator, where: { members[$0]?.isInForce ?? false }) else {
-      probesOwed = 0
       return []
     }
     let timeout = min(end, now + health.scale(configuration.probeTimeout))
@@ -50,7 +49,7 @@ extension Membership {
   private mutating func conclude(_ current: Probe, now: Instant) -> [Effect] {
     probe = nil
     nextProbe = now
-    probesOwed = max(0, probesOwed - 1)
+    owed.remove(current.target)
     if current.isAnswered {
       health.change(by: -1)
       return []
@@ -64,15 +63,34 @@ extension Membership {
     return effects
   }
 
-  /// Pings one dead or never heard member in turn, so that two sides of a healed partition find each other.
+  /// Pings one dead or never heard member in turn, so that two sides of a healed partition find each other; more of
+  /// them while that seems to happen.
   mutating func pingSilent(now: Instant) -> [Effect] {
     guard let due = nextSilent, now >= due else { return [] }
-    nextSilent = now + configuration.silentInterval
-    let members = table
-    guard let target = silentOrder.next(using: &generator, where: { members[$0]?.isSilent ?? false }) else { return [] }
-    let effects = ping(target, now: now)
-    guard let member = table[target], member.standing == nil, member.lastBoot != nil else { return effects }
-    return effects + startTCP(target, now: now)
+    let isHealing = healingUntil.map { now < $0 } ?? false
+    nextSilent = now + (isHealing ? configuration.healingInterval : configuration.silentInterval)
+    var effects: [Effect] = []
+    var pinged: Set<HostID> = []
+    for _ in 0..<(isHealing ? max(1, configuration.healingBurst) : 1) {
+      let members = table
+      guard let target = silentOrder.next(using: &generator, where: { members[$0]?.isSilent ?? false }),
+        pinged.insert(target).inserted
+      else { break }
+      effects += ping(target, now: now)
+      if let member = table[target], member.standing == nil, member.lastBoot != nil {
+        effects += startTCP(target, now: now)
+      }
+    }
+    // Without anybody silent the search is over.
+    if pinged.isEmpty, isHealing { nextSilent = now + configuration.silentInterval }
+    return effects
+  }
+
+  /// There is a sign that a cut has healed. One search at a time.
+  mutating func noticeHealing(now: Instant) {
+    if let until = healingUntil, now < until { return }
+    healingUntil = now + configuration.healingTime
+    nextSilent = now
   }
 
   /// At most one TCP probe of a host is under way.

@@ -23,6 +23,11 @@ extension Membership {
   /// An authentic packet came straight from `host` in `boot`. A higher boot makes it alive at once; a host that is not
   /// held for alive, or still runs a lower boot, is told so.
   package mutating func heard(from host: HostID, boot: Boot, now: Instant) -> [Effect] {
+    heard(from: host, boot: boot, isTold: false, now: now)
+  }
+
+  /// - Parameter isTold: the answer that is due anyway tells the sender how it is held.
+  private mutating func heard(from host: HostID, boot: Boot, isTold: Bool, now: Instant) -> [Effect] {
     let effects = observe(now)
     guard let member = table[host] else { return effects + reject(.unknownHost(host)) }
     table[host]?.heardAt = now
@@ -32,7 +37,7 @@ extension Membership {
         + adopt(
           Standing(boot: boot, incarnation: 0, state: .alive), of: host, source: host, teller: host, now: now)
     }
-    if boot == standing.boot, standing.state == .alive { return effects }
+    if boot == standing.boot, standing.state == .alive || isTold { return effects }
     return effects + tell(host, now: now)
   }
 
@@ -40,7 +45,8 @@ extension Membership {
   package mutating func receive(
     _ frame: GossipFrame, from sender: HostID, boot: Boot, now: Instant
   ) -> [Effect] {
-    var effects = heard(from: sender, boot: boot, now: now)
+    let isPing = if case .ping = frame { true } else { false }
+    var effects = heard(from: sender, boot: boot, isTold: isPing, now: now)
     guard table[sender]?.standing?.boot == boot else { return effects }
     switch frame {
     case .ping(let number): effects.append(packet([.ack(sequence: number)], to: sender))
@@ -85,7 +91,9 @@ extension Membership {
     relays[own] = Relay(
       requester: sender, sequence: number, target: target, nackAt: now + configuration.probeTimeout * 4 / 5,
       end: now + configuration.probeInterval)
-    return [packet([.ping(sequence: own)], to: target)]
+    // The requester learns at once what this host knows of the target.
+    let known = rumour(about: target, turn: 0).map { [Effect.send([.rumour($0)], to: sender)] } ?? []
+    return [packet([.ping(sequence: own)], to: target)] + known
   }
 
   /// A rumour about another host: the greater standing wins, an equal suspicion is confirmed.
@@ -138,6 +146,7 @@ extension Membership {
     let reply = Effect.send([.rumour(ownRumour)], to: sender)
     if isLeaving { return [reply] }
     if rumour.state == .suspect { health.change(by: 1) }
+    if rumour.state == .dead { noticeHealing(now: now) }
     return [.refuted(next), reply]
   }
 

@@ -11,7 +11,7 @@ extension Membership {
     for relay in relays.values { times.append(relay.nackAt ?? relay.end) }
     for (host, suspicion) in suspicions {
       times += [suspicion.end, table[host]?.tcpAt, isWitnessed(host) ? suspicion.witnessTime : nil]
-      if !isLeaving, suspicion.sources.contains(self.host) { times.append(suspicion.checkAt) }
+      if !isLeaving { times.append(suspicion.checkAt) }
     }
     for (host, since) in agentsDown where table[host]?.state == .agentDown {
       times.append(since + configuration.agentDownLimit)
@@ -38,17 +38,23 @@ extension Membership {
   /// nothing then: probes are dropped without blame, suspicions start anew, and nobody is called dead before every
   /// member in force has been probed once more.
   mutating func observe(_ now: Instant) -> [Effect] {
-    guard isStarted, let due = deadline, now > due + configuration.pauseTolerance else { return [] }
+    // A deadline may move into the past by an input, so the call after that input is what was due.
+    defer { lastInput = max(lastInput ?? now, now) }
+    guard isStarted, let deadline, let lastInput else { return [] }
+    let due = max(deadline, lastInput)
+    guard now > due + configuration.pauseTolerance else { return [] }
     probe = nil
     relays.removeAll()
     nextProbe = now
     nextSilent = now
     nextGossip = now
-    probesOwed = liveCount - 1
+    owed = Set(roster.filter { table[$0]?.isInForce ?? false })
+    order.restart(using: &generator)
     health.change(by: 1)
     for host in suspicions.keys.sorted() {
       guard let source = suspicions[host]?.sources.first else { continue }
       table[host]?.tcpAt = now
+      // (A probe of our own that failed before proves nothing either, so nobody is asked again for now.)
       suspicions[host] = Suspicion(source: source, now: now, live: liveCount, configuration: configuration)
     }
     guard !isLeaving else { return [.paused(now - due)] }

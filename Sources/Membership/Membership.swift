@@ -18,6 +18,7 @@ package struct Membership: Sendable {
   package internal(set) var isLeaving = false
 
   var isStarted = false
+  var lastInput: Instant?
   var generator: SeededGenerator
   var health: LocalHealth
   var table: [HostID: Member] = [:]
@@ -30,9 +31,11 @@ package struct Membership: Sendable {
   var order = ProbeOrder()
   var nextSilent: Instant?
   var silentOrder = ProbeOrder()
+  /// Until then a cut is thought to heal.
+  var healingUntil: Instant?
   var relays: [UInt32: Relay] = [:]
-  /// Probes of our own that are due after a pause before anybody may be called dead.
-  var probesOwed = 0
+  /// Members to be probed after a pause before anybody may be called dead.
+  var owed: Set<HostID> = []
 
   var suspicions: [HostID: Suspicion] = [:]
   /// Since when only the kernel of a host answers; kept until its agent is back.
@@ -72,6 +75,7 @@ package struct Membership: Sendable {
   package mutating func start(now: Instant) -> [Effect] {
     guard !isStarted else { return [] }
     isStarted = true
+    lastInput = now
     startTimers(now: now)
     return pick(configuration.startBurst) { _, _ in true }.flatMap { ping($0, now: now) }
   }
@@ -106,6 +110,7 @@ package struct Membership: Sendable {
     silentOrder.remove(host)
     suspicions[host] = nil
     agentsDown[host] = nil
+    owed.remove(host)
     rumourQueue.remove(host)
     relays = relays.filter { $0.value.requester != host && $0.value.target != host }
     if probe?.target == host { probe = nil }
@@ -116,6 +121,7 @@ package struct Membership: Sendable {
   /// effects for a second or two, so that the word is passed on.
   package mutating func leave(now: Instant) -> [Effect] {
     guard !isLeaving else { return [] }
+    lastInput = now
     isLeaving = true
     probe = nil
     spread(host, teller: nil, now: now)

@@ -17,13 +17,16 @@ struct ProbeOrder: Sendable {
     if index < position { position -= 1 }
   }
 
+  /// Begins a new round.
+  mutating func restart(using generator: inout SeededGenerator) {
+    hosts.shuffle(using: &generator)
+    position = 0
+  }
+
   /// The next member that fits; nil if none does. It looks at each member at most twice.
   mutating func next(using generator: inout SeededGenerator, where fits: (HostID) -> Bool) -> HostID? {
     for _ in 0..<hosts.count * 2 {
-      if position == hosts.count {
-        hosts.shuffle(using: &generator)
-        position = 0
-      }
+      if position == hosts.count { restart(using: &generator) }
       defer { position += 1 }
       if fits(hosts[position]) { return hosts[position] }
     }

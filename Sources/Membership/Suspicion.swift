@@ -10,10 +10,12 @@ struct Suspicion: Sendable {
   private let longest: Duration
   /// Confirmations that bring it down to `shortest`.
   private let needed: Int
-  /// The suspect is asked for again by other relays, if this host is one of those who suspect it.
-  private(set) var checkAt: Instant
+  /// When the suspect is asked for again by other relays; nil unless this host's own probe failed.
+  private(set) var checkAt: Instant?
   private(set) var check: (sequence: UInt32, relays: [HostID])?
   private let checkInterval: Duration
+  /// The others were asked for news of the suspect when the timer ran out: the next time it is final.
+  var isLastLookDone = false
   /// Set when the timer ran out but must not be acted on yet.
   private var postponedTo: Instant?
 
@@ -24,7 +26,6 @@ struct Suspicion: Sendable {
     shortest =
       configuration.probeInterval * (configuration.suspicionMinimum * Logarithm.poolFactor(live) / 1000) / 1000
     checkInterval = configuration.probeInterval / 2
-    checkAt = now + checkInterval
     longest = shortest * max(1, configuration.suspicionMaximum)
     // The suspect and the first to suspect confirm nothing.
     needed = min(configuration.suspicionConfirmations, max(0, live - 2))
@@ -36,6 +37,9 @@ struct Suspicion: Sendable {
     sources.append(source)
     return true
   }
+
+  /// This host's own probe of the suspect failed, so it goes on looking for a way.
+  mutating func startChecking(now: Instant) { checkAt = checkAt ?? now + checkInterval }
 
   /// Notes a further probe of the suspect through `relays` and when the next is due.
   mutating func began(check sequence: UInt32, relays: [HostID], now: Instant) {

@@ -68,8 +68,9 @@ struct AgentDownTests {
     pool.run(for: .seconds(30))
     #expect(pool.count(of: .dead) == 0)
     pool.kill(1)
-    pool.run(for: .seconds(20))
-    #expect(pool.everybody(says: .agentDown, of: 1))
+    // Those who cannot reach the kernel ask again and again, so now and then the host is suspect for a moment.
+    let time = pool.run(atMost: .seconds(20)) { $0.everybody(says: .agentDown, of: 1) }
+    #expect(time != nil)
     pool.run(for: .seconds(120))
     #expect(pool.running.allSatisfy { [.agentDown, .suspect].contains(pool.state(of: 1, at: $0)) })
     #expect(pool.count(of: .dead) == 0)

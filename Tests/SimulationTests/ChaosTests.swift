@@ -51,6 +51,7 @@ struct ChaosTests {
   @Test(arguments: 1...10 as ClosedRange<UInt64>)
   func hostsThatStayAwayAreHeldForTheSameEverywhere(seed: UInt64) throws {
     var pool = Self.storm(hosts: 6, seed: seed)
+    pool.run(for: .seconds(5))
     pool.crash(1)
     pool.kill(2)
     let time = try #require(

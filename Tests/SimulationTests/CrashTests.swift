@@ -23,7 +23,6 @@ struct CrashTests {
       pool.crash(0)
       sum += try #require(pool.run(atMost: .seconds(30)) { $0.everybody(says: .dead, of: 0) })
     }
-    print(count, sum / 10)
     #expect(sum / 10 <= .seconds(6))
   }
 
@@ -77,6 +76,7 @@ struct FalseAlarmTests {
     pool.run(for: .seconds(180))
     #expect(pool.count(of: .dead) == 0)
     #expect(pool.count(of: .agentDown) == 0)
+    #expect(pool.pauses == 0)
   }
 
   @Test(arguments: [3, 8, 32], [1, 2] as [UInt64])

@@ -112,6 +112,9 @@ extension Simulation where Node == MemberNode {
     }
   }
 
+  /// Pauses that the present runs noticed.
+  var pauses: Int { hosts.reduce(0) { $0 + $1.node.pauses } }
+
   /// How often anybody came to hold `subject` for `state`.
   func count(of state: MemberState, about subject: Int) -> Int {
     hosts.reduce(0) { sum, host in

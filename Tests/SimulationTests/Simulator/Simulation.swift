@@ -211,3 +211,7 @@ struct Simulation<Node: SimulatedNode> {
     cuts = []
   }
 }
+
+extension Simulation: CustomTestStringConvertible {
+  var testDescription: String { "simulation of \(hosts.count) hosts" }
+}
