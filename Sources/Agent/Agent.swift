@@ -6,7 +6,7 @@ import Wire
 
 /// The daemon.
 package enum Agent {
-  package static let release = "0.1.0"
+  package static let release = API.release
 
   /// Runs until SIGTERM or SIGINT, or until a service fails. Forwarding that stands in the kernel outlives it.
   ///

@@ -142,7 +142,9 @@ extension Engine: PeerService {
 
   func syncAnswered(_ response: [UInt8], by host: HostID) -> [UInt8]? { node?.syncAnswered(response, by: host) }
 
-  func syncFailed(_ host: HostID, _ reason: String) { node?.syncFailed(host, reason) }
+  func syncFailed(_ host: HostID, _ reason: String, isRefusal: Bool) {
+    node?.syncFailed(host, reason, isRefusal: isRefusal)
+  }
 
   func probed(_ host: HostID, sequence: UInt32, _ outcome: Membership.TCPProbeOutcome) {
     node?.probed(host, sequence: sequence, outcome)
@@ -172,6 +174,7 @@ extension Engine: PeerService {
       let now = Reactor.now()
       try takeCertificate(try ca.issue(for: identity.publicKey), now: now)
       node.endTurn(now)
+      tell(Event(kind: "authorityTaken", message: "This host has the pool's new CA and a certificate of it."))
     } catch {
       diskFailed("\(error)")
     }

@@ -114,7 +114,7 @@ package actor Engine {
         send: { [errands] errand in errands.yield(errand) },
         restart: { [weak self] boot in self?.assumeIsolated { $0.restartLater(above: boot) } },
         trustChanged: { [weak self] in self?.assumeIsolated { $0.trustChanged() } },
-        store: { [state] file, bytes in try state.write(file, bytes) }),
+        store: { [state] file, bytes throws(StateError) in try state.write(file, bytes) }),
       papers: papers, now: Reactor.now())
     self.node = node
     node.start(papers, now: Reactor.now())
@@ -150,7 +150,10 @@ package actor Engine {
   func tell(_ event: Event) {
     log.info("\(event.message)", metadata: ["event": "\(event.kind)"])
     let entry = events.append(event, time: WallClock.now())
-    for follower in followers.values { follower.yield(entry) }
+    for (number, follower) in followers {
+      // A reader that went away is noticed at the next event.
+      if case .terminated = follower.yield(entry) { followers[number] = nil }
+    }
   }
 
   func pastEvents(after id: UInt64?) -> [API.Event] { events.after(id ?? 0) }
@@ -160,13 +163,7 @@ package actor Engine {
     let number = nextFollower
     nextFollower += 1
     followers[number] = continuation
-    continuation.onTermination = { [weak self] _ in
-      guard let self else { return }
-      Task { await self.unfollow(number) }
-    }
     for event in events.after(id ?? 0) { continuation.yield(event) }
     return stream
   }
-
-  private func unfollow(_ number: UInt64) { followers[number] = nil }
 }

@@ -37,11 +37,12 @@ struct ErrandRunner: Service {
       do {
         let answer = try await call(.sync(bytes), host: host, at: endpoint, timeout: Self.syncTimeout)
         guard case .syncAnswer(let response) = answer else {
-          return await engine.syncFailed(host, "\(answer.sentence)")
+          return await engine.syncFailed(host, answer.sentence, isRefusal: true)
         }
         request = await engine.syncAnswered(response, by: host)
       } catch {
-        return await engine.syncFailed(host, "\(error)")
+        let isRefusal = if case PeerClientError.refused = error { true } else { false }
+        return await engine.syncFailed(host, "\(error)", isRefusal: isRefusal)
       }
     }
   }

@@ -58,6 +58,8 @@ extension Node {
           Event(
             kind: "hostAgentDown",
             message: "The agent of host \(name) is silent but its kernel answers: its traffic goes on.", host: name))
+        // If it is this host that is not wanted any more, the other one says so.
+        if let endpoint = endpoint(of: host) { around.send(.sync(host, at: endpoint)) }
       case .dead:
         around.tell(Event(kind: "hostDead", message: "Host \(name) is dead: its VIFs are hidden.", host: name))
       case .left: around.tell(Event(kind: "hostLeft", message: "Host \(name) leaves the pool.", host: name))
@@ -100,10 +102,10 @@ extension Node {
       let endpoint = Endpoint(address: address, port: record.gossipPort)
       if lastAddresses[host] != endpoint {
         lastAddresses[host] = endpoint
-        storePeers()
         // Its tunnels end elsewhere from now on.
         for network in registry.networks { staleNetworks.insert(network.id) }
       }
+      storePeers()
       trySync(now)
     }
   }
@@ -160,14 +162,22 @@ extension Node {
   func store(_ file: StateFile, _ bytes: [UInt8]) {
     do {
       try around.store(file, bytes)
+      if file == .poolRecords { storeFailure = nil }
     } catch {
+      if file == .poolRecords { storeFailure = error }
       around.log.error("\(error)")
       around.tell(Event(kind: "diskError", message: "\(error)"))
     }
   }
 
+  /// A command that changed the pool is done only when the change is on disk.
+  func requireStored() throws { if let storeFailure { throw storeFailure } }
+
   func storePeers() {
-    around.send(.store(.peers, PeerAddress.encode(papers.peers)))
+    let peers = papers.peers
+    guard peers != storedPeers else { return }
+    storedPeers = peers
+    around.send(.store(.peers, PeerAddress.encode(peers)))
   }
 
   /// This host's own statements seed its next boot; they are written a little after they change, by somebody else.

@@ -21,6 +21,7 @@ extension Node {
     perform(membership.start(now: now), now: now)
     watchSocket()
     watchKernel()
+    watchXen()
     around.kernel.enter(pool: trust.pool.description)
     reconcileAll(now)
     endTurn(now)
@@ -83,6 +84,7 @@ extension Node {
     let (next, effects) = registry.syncFinish(
       response, from: host, now: now, sign: identity.sign, verify: verify)
     perform(effects, now: now)
+    refusal = nil
     if next == nil {
       syncing = nil
       becomeSynced(now)
@@ -91,8 +93,13 @@ extension Node {
     return next
   }
 
-  func syncFailed(_ host: HostID, _ reason: String) {
+  /// - Parameter isRefusal: the other host turned this one away, and `reason` is what it said.
+  func syncFailed(_ host: HostID, _ reason: String, isRefusal: Bool) {
     let now = Reactor.now()
+    if isRefusal, refusal != reason {
+      refusal = reason
+      around.tell(Event(kind: "refusedByHost", message: reason, host: name(of: host)))
+    }
     around.log.info("sync with \(name(of: host)) failed: \(reason)")
     if syncing == host { syncing = nil }
     trySync(now)

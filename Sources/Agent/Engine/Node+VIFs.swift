@@ -86,11 +86,34 @@ extension Node {
     let port = VIFPort(name: link.name, index: link.index, network: network, hasCarrier: isConnected)
     ports[link.name] = port
     openTap(port, now: now)
+    attach(port, XenVIF.ID(interface: link.name).flatMap { xen?.vif($0) }, now: now)
+    perform(registry.carrier(vif: link.name, isUp: isConnected, isChange: false, now: now), now: now)
+  }
+
+  /// Tells the registry of a VIF, with what the hypervisor says of it.
+  private func attach(_ port: VIFPort, _ xen: XenVIF?, now: Instant) {
     perform(
       registry.attach(
-        vif: link.name, network: network, isNetback: VIFName.isNetback(link.name), mac: nil, vm: nil, now: now),
+        vif: port.name, network: port.network, isNetback: VIFName.isNetback(port.name), mac: xen?.mac, vm: xen?.vm,
+        now: now),
       now: now)
-    perform(registry.carrier(vif: link.name, isUp: isConnected, isChange: false, now: now), now: now)
+  }
+
+  /// Listens to xenstore, where there is one, for the MACs and VMs of VIFs.
+  func watchXen() {
+    let source = XenVIFSource(reactor: around.reactor) { [weak self] change in
+      guard let self else { return }
+      let now = Reactor.now()
+      switch change {
+      case .found(let vif):
+        for name in vif.id.interfaces { if let port = ports[name] { attach(port, vif, now: now) } }
+      case .gone: break
+      case .notice(let sentence): around.log.info("\(sentence)")
+      }
+      endTurn(now)
+    }
+    xen = source
+    source.start()
   }
 
   private func portGone(_ name: String, now: Instant) {
@@ -165,6 +188,11 @@ extension Node {
   private func setMode(_ port: VIFPort, _ mode: VIFTap.Mode) {
     do { try port.tap?.setMode(mode) } catch { around.log.warning("\(error)") }
   }
+}
+
+extension XenVIF.ID {
+  /// The names that an interface of this VIF can have in dom0: netback's, and its emulated twin's.
+  fileprivate var interfaces: [String] { ["vif\(domain).\(device)", "vif\(domain).\(device)-emu", "tap\(domain).\(device)"] }
 }
 
 /// What the names of Xen's interfaces in dom0 say.

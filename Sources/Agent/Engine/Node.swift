@@ -38,7 +38,7 @@ final class Node {
     /// Whom the pool trusts changed, or this host's certificate.
     let trustChanged: () -> Void
     /// Writes what has to be on disk before anybody is told.
-    let store: (StateFile, [UInt8]) throws -> Void
+    let store: (StateFile, [UInt8]) throws(StateError) -> Void
   }
 
   /// What the pool gave this host.
@@ -82,6 +82,12 @@ final class Node {
   /// Networks whose kernel objects have to be looked at before the turn ends.
   var staleNetworks: Set<NetworkID> = []
   var ports: [String: VIFPort] = [:]
+  var xen: XenVIFSource?
+  /// Why the last write of pool records failed; a command that needed it is not done.
+  var storeFailure: StateError?
+  var storedPeers: [PeerAddress] = []
+  /// How another host turned this one away, since the last sync that worked.
+  var refusal: String?
   var isSynced = false
   /// The host that is being asked in the first sync, and all that were.
   var syncing: HostID?
@@ -133,6 +139,9 @@ final class Node {
     if let timer { around.reactor.cancel(timer.handle) }
     if let storeTimer { around.reactor.cancel(storeTimer) }
     closePorts()
+    xen?.stop()
+    around.reactor.unwatch(around.socket.fileDescriptor)
+    around.reactor.unwatch(around.kernel.monitor.descriptor)
     for waiter in waiters { waiter.resume(false) }
     waiters = []
   }
