@@ -76,7 +76,7 @@ extension Registry {
   package func boot(of other: HostID) -> Boot? {
     if other == host { return boot }
     guard let ledger = ledgers[other] else { return nil }
-    return [ledger.latest?.boot, ledger.recordBoot, ledger.floor?.boot].compactMap { $0 }.max()
+    return [ledger.latest?.boot, ledger.recordBoot].compactMap { $0 }.max()
   }
 
   /// What packets for the host are sealed with: the X25519 keys of its latest host record.
@@ -104,6 +104,9 @@ extension Registry {
   package func floodList(_ network: NetworkID) -> [HostID] {
     statuses.floodList(of: network, except: host, hidden: index.hidden)
   }
+
+  /// Whether a VIF of this host is in the network's bridge.
+  package func hasVIF(_ network: NetworkID) -> Bool { local.hasVIF(in: network) }
 
   /// The ports on which MACs of the network are live here.
   package func localPorts(of network: NetworkID) -> [MACAddress: String] {

@@ -136,7 +136,7 @@ struct BootLedger: Sendable {
     }
     guard let end = rebuilt.last?.header.to else { return }
     let rest = chain.filter { $0.header.to > end }
-    guard rebuilt.count + rest.count <= Self.chainLimit else { return }
+    guard rebuilt.count + rest.count <= Self.chainLimit, rest.count <= Self.chainLimit / 4 else { return }
     chain = rebuilt + rest
     rebuilt = []
   }
