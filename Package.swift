@@ -116,7 +116,9 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "SimulationTests", dependencies: ["Membership", "Registry", "Wire"], swiftSettings: strict),
-    .testTarget(name: "KernelTests", dependencies: ["Kernel", "Overlay", "CLinux", "Wire"], swiftSettings: strict),
+    .testTarget(
+      name: "KernelTests", dependencies: ["Agent", "Kernel", "Overlay", "Registry", "CLinux", "Wire"],
+      swiftSettings: strict),
     .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "Wire"], swiftSettings: strict),
   ]
 )

@@ -159,7 +159,8 @@ final class NetlinkSocket {
   // MARK: Dumps
 
   /// Asks for a list, or for one thing, and collects what `read` makes of each message of the answer, given its type and
-  /// its payload. A list that changed while it was read is asked for again, up to four times.
+  /// its payload. A list that changed while it was read is asked for again; the fourth is taken as it is, since what it
+  /// lacks is seen at the next look.
   func dump<Element>(
     _ message: consuming NetlinkMessage, _ what: String, _ read: (Int, UnsafeRawBufferPointer) -> Element?
   ) throws(KernelError) -> [Element] {

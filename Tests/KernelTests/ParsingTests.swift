@@ -1,0 +1,42 @@
+import Testing
+import Wire
+
+@testable import Kernel
+
+/// What the kernel says is read with the same care as what strangers say.
+@Suite struct ParsingTests {
+  @Test func noCutAndNoMutationOfAMessageTraps() throws {
+    var samples: [[UInt8]] = []
+    try TestHost().run {
+      let kernel = try KernelNetwork()
+      try kernel.ensureBridge(Specs.bridge())
+      let tunnel = try kernel.ensureVXLAN(try Specs.vxlan("192.0.2.1")).index
+      try kernel.replaceRemote(.test(5), tunnel: tunnel, .v4(0xc000_0209))
+      for (type, family) in [(18, UInt8(0)), (30, 7), (22, 0)] {
+        let request =
+          type == 18
+          ? NetlinkMessage(type: type, flags: 0x300, (UInt32(0), UInt32(0), UInt32(0), UInt32(0)))
+          : NetlinkMessage(type: type, flags: 0x300, (UInt32(family), UInt32(0), UInt32(0)))
+        samples += try kernel.socket.dump(request, "samples") { _, payload in Array(payload) }
+      }
+    }
+    #expect(samples.count > 5)
+    var generator = SeededGenerator(seed: 9)
+    for round in 0..<20_000 {
+      var bytes = samples[round % samples.count]
+      if round % 2 == 0 {
+        bytes.removeLast(Int(generator.next() % UInt64(bytes.count + 1)))
+      } else {
+        for _ in 0..<4 {
+          bytes[Int(generator.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: generator.next())
+        }
+      }
+      bytes.withUnsafeBytes { payload in
+        _ = Link(payload)
+        _ = FDBEntry(payload)
+        _ = InterfaceAddress(payload)
+        NetlinkSocket.forEachMessage(payload) { _, _ in }
+      }
+    }
+  }
+}
