@@ -87,7 +87,8 @@ extension Engine: AgentService {
     for member in node.membership.members where member.state == .alive || member.state == .suspect {
       let name = node.name(of: member.host)
       guard !told.contains(name) else { continue }
-      view.problems.append(API.Problem(host: name, message: "It has not said within 30 s how the network stands there."))
+      view.problems.append(
+        API.Problem(host: name, message: "It has not said within 30 s how the network stands there."))
     }
     let milliseconds = (Reactor.now() - start) / .milliseconds(1)
     return API.NetworkResult(network: view, milliseconds: Int(milliseconds))

@@ -56,11 +56,14 @@ extension Engine {
     if let failure = node?.netfilterFailure {
       return API.Check(
         name: name, status: .failure,
-        message: "br_netfilter sends bridged frames through this host's firewall, and they could not be exempted. \(failure)")
+        message:
+          "br_netfilter sends bridged frames through this host's firewall, and they could not be exempted. \(failure)")
     }
     return API.Check(
       name: name, status: .ok,
-      message: "br_netfilter sends bridged frames through this host's firewall; Weft's bridges are exempted in the table '\(BridgeNetfilter.table)'.")
+      message:
+        "br_netfilter sends bridged frames through this host's firewall; Weft's bridges are exempted in the table '\(BridgeNetfilter.table)'."
+    )
   }
 
   private func underlayChecks() -> [API.Check] {
@@ -69,19 +72,24 @@ extension Engine {
       return [
         API.Check(
           name: "underlay", status: .failure,
-          message: "\(settings.underlay) is no underlay of this host any more: give it back its address, or start weftd with another --underlay.")
+          message:
+            "\(settings.underlay) is no underlay of this host any more: give it back its address, or start weftd with another --underlay."
+        )
       ]
     }
     guard now.isUp else {
       return [
-        API.Check(name: "underlay", status: .failure, message: "The underlay interface \(now.name) is down: bring it up.")
+        API.Check(
+          name: "underlay", status: .failure, message: "The underlay interface \(now.name) is down: bring it up.")
       ]
     }
     guard now.address == underlay.address else {
       return [
         API.Check(
           name: "underlay", status: .failure,
-          message: "The underlay address is \(now.address) now but weftd listens on \(underlay.address): restart weftd; traffic goes on meanwhile.")
+          message:
+            "The underlay address is \(now.address) now but weftd listens on \(underlay.address): restart weftd; traffic goes on meanwhile."
+        )
       ]
     }
     return [
@@ -100,7 +108,9 @@ extension Engine {
     if node.ca == nil {
       return API.Check(
         name: "pool", status: .warning,
-        message: "The pool has a new CA whose key has not come yet, so this host admits nobody: it comes when another host is reachable.")
+        message:
+          "The pool has a new CA whose key has not come yet, so this host admits nobody: it comes when another host is reachable."
+      )
     }
     let counts = node.status().hosts
     let message =
@@ -170,11 +180,14 @@ extension Engine {
     case .alive: return API.Check(name: name, status: .ok, message: "Gossip goes both ways with \(path.endpoint).")
     case .suspect:
       return API.Check(
-        name: name, status: .warning, message: "\(path.endpoint) has missed probes: look at the load and the network between the hosts.")
+        name: name, status: .warning,
+        message: "\(path.endpoint) has missed probes: look at the load and the network between the hosts.")
     case .agentDown, .dead, .left:
       return API.Check(
         name: name, status: .failure,
-        message: "No gossip from \(path.endpoint): check that weftd runs there and that UDP port \(path.endpoint.port) is open both ways.")
+        message:
+          "No gossip from \(path.endpoint): check that weftd runs there and that UDP port \(path.endpoint.port) is open both ways."
+      )
     }
   }
 
@@ -189,7 +202,9 @@ extension Engine {
     case .silent:
       return API.Check(
         name: name, status: .failure,
-        message: "Nothing answers at \(path.endpoint): check that the host is up and that TCP port \(path.endpoint.port) is open.")
+        message:
+          "Nothing answers at \(path.endpoint): check that the host is up and that TCP port \(path.endpoint.port) is open."
+      )
     }
   }
 
@@ -209,6 +224,8 @@ extension Engine {
     }
     return API.Check(
       name: name, status: .failure,
-      message: "The route to \(path.endpoint.address) carries \(mtu) bytes but the networks need \(needed): raise the MTU on the way, or lower that of the networks.")
+      message:
+        "The route to \(path.endpoint.address) carries \(mtu) bytes but the networks need \(needed): raise the MTU on the way, or lower that of the networks."
+    )
   }
 }

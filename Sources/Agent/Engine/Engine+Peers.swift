@@ -86,7 +86,8 @@ extension Engine: PeerService {
       try node.registry.admit(key.hostID, certificate: certificate, now: now, sign: identity.sign), now: now)
     node.endTurn(now)
     tell(Event(kind: "hostAdmitted", message: "Host \(name) was admitted to the pool.", host: name.text))
-    let seeds = [endpoint] + node.membership.members.filter { $0.state == .alive }.compactMap { node.endpoint(of: $0.host) }
+    let seeds =
+      [endpoint] + node.membership.members.filter { $0.state == .alive }.compactMap { node.endpoint(of: $0.host) }
     return JoinAnswer(
       certificate: certificate, authority: authority(ca, node), poolName: node.trust.poolName,
       poolID: node.trust.pool.bytes, poolRecords: node.registry.poolRecords, seeds: seeds)

@@ -30,7 +30,8 @@ extension Engine {
   package func invite(_ request: API.Invite) async throws -> API.Invitation {
     let node = try member()
     guard let ca = node.ca else {
-      throw APIError(.unavailable, "The pool's new CA key is still on its way to this host: try again in a few seconds.")
+      throw APIError(
+        .unavailable, "The pool's new CA key is still on its way to this host: try again in a few seconds.")
     }
     let ttl = request.ttl ?? 3600
     let uses = request.uses ?? 1
@@ -57,7 +58,8 @@ extension Engine {
     do { token = try JoinToken(text: request.token) } catch { throw APIError(.invalid, "\(error)") }
     guard let target = Endpoint(request.address, defaultPort: settings.port) else {
       throw APIError(
-        .invalid, "'\(request.address.prefix(80))' is not an address: pass that of a host of the pool, as ADDR or ADDR:PORT.")
+        .invalid,
+        "'\(request.address.prefix(80))' is not an address: pass that of a host of the pool, as ADDR or ADDR:PORT.")
     }
     let answer = try await askToJoin(target, token)
     let papers = try judge(answer, seed: target)
@@ -169,7 +171,8 @@ extension Engine {
     let node = try member()
     let view = try node.findHost(reference)
     guard view.id != identity.hostID else {
-      throw APIError(.conflict, "A host does not evict itself: run `weft pool leave` here, or evict it from another host.")
+      throw APIError(
+        .conflict, "A host does not evict itself: run `weft pool leave` here, or evict it from another host.")
     }
     guard view.standing == .member else {
       throw APIError(.conflict, "Host \(node.name(of: view.id)) is in the pool no more: there is nothing to evict.")
@@ -206,13 +209,15 @@ extension Engine {
     guard node == nil else {
       throw APIError(
         .conflict,
-        "This host is in pool \(node?.trust.poolName ?? "") already: run `weft pool leave` here first if it should change.")
+        "This host is in pool \(node?.trust.poolName ?? "") already: run `weft pool leave` here first if it should change."
+      )
     }
     guard !isChangingPool else { throw Self.busy }
     isChangingPool = true
   }
 
-  private static let busy = APIError(.conflict, "Another command is making this host join or leave: wait until it is done.")
+  private static let busy = APIError(
+    .conflict, "Another command is making this host join or leave: wait until it is done.")
 
   func member() throws -> Node {
     guard let node else {

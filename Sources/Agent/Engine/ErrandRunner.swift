@@ -84,6 +84,10 @@ struct ErrandRunner: Service {
 extension PeerMessage {
   /// What to tell of an answer that was not the one asked for.
   var sentence: String {
-    if case .refused(let refusal) = self { refusal.sentence } else { "The other host gave an answer that does not fit." }
+    if case .refused(let refusal) = self {
+      refusal.sentence
+    } else {
+      "The other host gave an answer that does not fit."
+    }
   }
 }

@@ -231,7 +231,9 @@ extension KernelSide {
   /// Whether what an event says of a device of ours is what was last seen or set; else someone else changed it.
   func isAsSeen(_ link: Link) -> Bool {
     guard let id = network(ofDevice: link.index), let state = observed.networks[id] else { return false }
-    if link.kind == "bridge" { return state.bridge.map { $0.name == link.name && $0.mtu == link.mtu && link.isUp } ?? false }
+    if link.kind == "bridge" {
+      return state.bridge.map { $0.name == link.name && $0.mtu == link.mtu && link.isUp } ?? false
+    }
     guard let tunnel = state.tunnel, tunnel.name == link.name, tunnel.mtu == link.mtu, link.isUp else { return false }
     return link.master.flatMap { links[$0]?.name } == tunnel.bridge
   }

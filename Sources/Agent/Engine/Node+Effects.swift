@@ -221,7 +221,8 @@ extension Node {
       around.tell(
         Event(kind: "hostPurged", message: "Host \(name(of: host)) was dead for long; its VIFs are forgotten."))
     case .completed(let host, _):
-      around.tell(Event(kind: "hostReady", message: "Host \(name(of: host)) has told all it has.", host: name(of: host)))
+      around.tell(
+        Event(kind: "hostReady", message: "Host \(name(of: host)) has told all it has.", host: name(of: host)))
     }
   }
 }

@@ -29,7 +29,8 @@ extension Node {
     if encryption == .required, !kernel.canCarry(encapsulation, .required) {
       throw APIError(
         .unsupported,
-        "This release cannot encrypt a network's frames on this host: pass --encryption off if they may cross the underlay in clear.")
+        "This release cannot encrypt a network's frames on this host: pass --encryption off if they may cross the underlay in clear."
+      )
     }
     guard kernel.canCarry(encapsulation, encryption) else {
       throw APIError(
@@ -53,7 +54,8 @@ extension Node {
     else {
       throw APIError(
         .conflict,
-        "The smallest underlay MTU of the pool is \(smallest), too small for any network: raise it on the host that has it (`weft host list` shows).")
+        "The smallest underlay MTU of the pool is \(smallest), too small for any network: raise it on the host that has it (`weft host list` shows)."
+      )
     }
     return mtu
   }
@@ -87,7 +89,8 @@ extension Node {
     guard hosts.isEmpty else {
       throw APIError(
         .conflict,
-        "Network \(network.name) has VIFs on \(hosts.sorted().joined(separator: ", ")): take them out of its bridge \(network.bridge) first.")
+        "Network \(network.name) has VIFs on \(hosts.sorted().joined(separator: ", ")): take them out of its bridge \(network.bridge) first."
+      )
     }
     perform(try registry.deleteNetwork(network.id, now: now, sign: identity.sign), now: now)
     around.tell(

@@ -153,7 +153,8 @@ extension Node {
     do {
       guard let seen = try port.tap?.receive() else { return }
       for frame in seen where isWorthALook(frame, port, now) {
-        perform(registry.frame(vif: port.name, mac: frame.source, ips: frame.address.map { [$0] } ?? [], now: now), now: now)
+        perform(
+          registry.frame(vif: port.name, mac: frame.source, ips: frame.address.map { [$0] } ?? [], now: now), now: now)
       }
       endTurn(now)
     } catch {
@@ -192,7 +193,9 @@ extension Node {
 
 extension XenVIF.ID {
   /// The names that an interface of this VIF can have in dom0: netback's, and its emulated twin's.
-  fileprivate var interfaces: [String] { ["vif\(domain).\(device)", "vif\(domain).\(device)-emu", "tap\(domain).\(device)"] }
+  fileprivate var interfaces: [String] {
+    ["vif\(domain).\(device)", "vif\(domain).\(device)-emu", "tap\(domain).\(device)"]
+  }
 }
 
 /// What the names of Xen's interfaces in dom0 say.

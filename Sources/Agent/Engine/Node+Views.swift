@@ -48,7 +48,8 @@ extension Node {
     guard fitting.count == 1 else {
       throw APIError(
         .conflict,
-        "Several hosts are named \(reference): say which one by its ID (\(fitting.map(\.id.description).joined(separator: ", "))).")
+        "Several hosts are named \(reference): say which one by its ID (\(fitting.map(\.id.description).joined(separator: ", ")))."
+      )
     }
     return first
   }
@@ -106,7 +107,8 @@ extension Node {
     }
     for network in registry.networks {
       if case .conflict(let other) = network.state {
-        problems.append("Network \(network.name) is in conflict with network \(name(of: other)) and carries no traffic.")
+        problems.append(
+          "Network \(network.name) is in conflict with network \(name(of: other)) and carries no traffic.")
       }
     }
     if trust.revoked.contains(identity.hostID) {

@@ -1,37 +1,59 @@
+import NIOCore
 import Synchronization
 import Wire
 
-/// Counts open connections, in all and by address, and says when there are enough.
+/// The open connections, counted in all and by address; says when there are enough, and closes all at the end.
 final class ConnectionTable: Sendable {
-  private struct Counts {
-    var total = 0
+  private struct Contents {
+    var channels: [ObjectIdentifier: any Channel] = [:]
     var byAddress: [IPAddress: Int] = [:]
+    var isClosed = false
   }
 
   private let limits: PeerLimits
-  private let counts = Mutex(Counts())
+  private let contents = Mutex(Contents())
 
   init(limits: PeerLimits) { self.limits = limits }
 
-  /// nil if the connection may stay; then `leave` is owed. Otherwise why it may not.
-  func enter(_ address: IPAddress) -> String? {
-    counts.withLock { counts in
-      guard counts.total < limits.connections else { return "\(counts.total) connections are open already." }
-      let fromThere = counts.byAddress[address, default: 0]
+  /// Takes a connection in until it closes.
+  ///
+  /// - Returns: nil, or why it may not stay.
+  func enter(_ channel: any Channel, from address: IPAddress) -> String? {
+    let refusal = contents.withLock { contents -> String? in
+      guard !contents.isClosed else { return "the agent is stopping." }
+      guard contents.channels.count < limits.connections else {
+        return "\(contents.channels.count) connections are open already."
+      }
+      let fromThere = contents.byAddress[address, default: 0]
       guard fromThere < limits.connectionsPerAddress else {
         return "\(fromThere) connections are open from that address already."
       }
-      counts.total += 1
-      counts.byAddress[address] = fromThere + 1
+      contents.channels[ObjectIdentifier(channel)] = channel
+      contents.byAddress[address] = fromThere + 1
       return nil
+    }
+    if refusal == nil {
+      let key = ObjectIdentifier(channel)
+      channel.closeFuture.whenComplete { _ in self.leave(key, address) }
+    }
+    return refusal
+  }
+
+  private func leave(_ key: ObjectIdentifier, _ address: IPAddress) {
+    contents.withLock { contents in
+      contents.channels[key] = nil
+      let left = contents.byAddress[address, default: 1] - 1
+      contents.byAddress[address] = left == 0 ? nil : left
     }
   }
 
-  func leave(_ address: IPAddress) {
-    counts.withLock { counts in
-      counts.total -= 1
-      let left = counts.byAddress[address, default: 1] - 1
-      counts.byAddress[address] = left == 0 ? nil : left
+  /// Closes every connection and takes no more.
+  func closeAll() async {
+    let channels = contents.withLock { contents in
+      contents.isClosed = true
+      return Array(contents.channels.values)
     }
+    for channel in channels { channel.close(promise: nil) }
+    for channel in channels { try? await channel.closeFuture.get() }
   }
 }

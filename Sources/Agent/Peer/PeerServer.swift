@@ -10,8 +10,6 @@ import Wire
 ///
 /// Every caller that has a certificate may complete the handshake; one that is turned away is told why in words.
 package final class PeerServer: Service {
-  private typealias Connection = NIOAsyncChannel<ServerRequest, ByteBuffer>
-
   private let endpoint: Endpoint
   private let credentials: PeerCredentials
   private let service: any PeerService
@@ -40,41 +38,58 @@ package final class PeerServer: Service {
   ///
   /// - Throws: `PeerServerError` if it cannot listen.
   package func run() async throws {
-    let (refusals, report) = AsyncStream.makeStream(of: PeerRefusal.self, bufferingPolicy: .bufferingNewest(64))
-    let listener = try await listen { report.yield($0) }
-    if let bound = listener.channel.localAddress?.endpoint { whenListening(bound) }
-    do {
-      try await cancelWhenGracefulShutdown {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-          group.addTask { await self.pass(on: refusals) }
-          try await self.accept(from: listener) { report.yield($0) }
-          group.cancelAll()
-        }
+    let (refusals, refusalInput) = AsyncStream.makeStream(of: PeerRefusal.self, bufferingPolicy: .bufferingNewest(64))
+    // One call at a time on each connection, and connections are counted: so are the calls.
+    let (calls, callInput) = AsyncStream.makeStream(of: ServerCall.self)
+    let listener = try await listen(
+      deliver: { callInput.yield($0) }, report: { refusalInput.yield($0) }, ended: { callInput.finish() })
+    if let bound = listener.localAddress?.endpoint { whenListening(bound) }
+    await cancelWhenGracefulShutdown {
+      await withDiscardingTaskGroup { group in
+        group.addTask { await self.pass(on: refusals) }
+        for await call in calls { group.addTask { await self.answer(call) } }
+        group.cancelAll()
       }
-    } catch is CancellationError {
-      // Cancelled is how a server ends.
     }
+    let hasFailed = !listener.isActive
+    try? await listener.close()
+    await table.closeAll()
+    if hasFailed { throw PeerServerError.other(endpoint, "the listening socket was closed") }
+  }
+
+  private func answer(_ call: ServerCall) async {
+    let answer = await service.respond(to: call.request, from: call.principal)
+    call.channel.writeAndFlush(frame(answer), promise: nil)
   }
 
   private func listen(
-    report: @escaping @Sendable (PeerRefusal) -> Void
-  ) async throws -> NIOAsyncChannel<Connection, Never> {
-    do {
-      return try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-        .serverChannelOption(.backlog, value: 256)
-        .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-        .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-        .bind(to: SocketAddress(endpoint)) { [credentials, limits] channel in
-          channel.eventLoop.makeCompletedFuture {
-            let chain = ReceivedChain()
-            try channel.pipeline.syncOperations.addHandlers(
-              credentials.current.makeServerHandler { chain.set($0) },
-              ServerConnectionHandler(credentials: credentials, chain: chain, limits: limits, report: report))
-            return try Connection(
-              wrappingChannelSynchronously: channel,
-              configuration: .init(backPressureStrategy: .init(lowWatermark: 1, highWatermark: 1)))
+    deliver: @escaping @Sendable (ServerCall) -> Void, report: @escaping @Sendable (PeerRefusal) -> Void,
+    ended: @escaping @Sendable () -> Void
+  ) async throws -> any Channel {
+    let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .serverChannelOption(.backlog, value: 256)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .childChannelInitializer { [credentials, limits, table] channel in
+        channel.eventLoop.makeCompletedFuture {
+          // No address: the caller is gone again.
+          guard let address = channel.remoteAddress?.wireAddress else { throw ChannelError.eof }
+          if let reason = table.enter(channel, from: address) {
+            report(PeerRefusal(address: address, reason: reason))
+            throw ChannelError.eof
           }
+          let chain = ReceivedChain()
+          try channel.pipeline.syncOperations.addHandlers(
+            credentials.current.makeServerHandler { chain.set($0) },
+            ServerConnectionHandler(
+              address: address, credentials: credentials, chain: chain, limits: limits, deliver: deliver,
+              report: report))
         }
+      }
+    do {
+      let listener = try await bootstrap.bind(to: SocketAddress(endpoint)).get()
+      listener.closeFuture.whenComplete { _ in ended() }
+      return listener
     } catch let error as IOError {
       switch error.errnoCode {
       case EADDRINUSE: throw PeerServerError.portTaken(endpoint)
@@ -82,41 +97,6 @@ package final class PeerServer: Service {
       case EACCES, EPERM: throw PeerServerError.notPermitted(endpoint)
       default: throw PeerServerError.other(endpoint, "\(error)")
       }
-    }
-  }
-
-  private func accept(
-    from listener: NIOAsyncChannel<Connection, Never>, report: @escaping @Sendable (PeerRefusal) -> Void
-  ) async throws {
-    try await listener.executeThenClose { connections in
-      try await withThrowingDiscardingTaskGroup { group in
-        for try await connection in connections {
-          group.addTask { await self.serve(connection, report: report) }
-        }
-        group.cancelAll()
-      }
-    }
-  }
-
-  private func serve(_ connection: Connection, report: @Sendable (PeerRefusal) -> Void) async {
-    let address = connection.channel.remoteAddress?.wireAddress
-    let full = address.map(table.enter) ?? "its address is not known."
-    defer { if full == nil, let address { table.leave(address) } }
-    do {
-      try await connection.executeThenClose { requests, answers in
-        if let full {
-          report(PeerRefusal(address: address, reason: full))
-          connection.channel.close(mode: .all, promise: nil)
-          return
-        }
-        for try await request in requests {
-          let answer = await service.respond(to: request.bytes, from: request.principal)
-          try await answers.write(frame(answer))
-        }
-      }
-    } catch {
-      // The connection broke or the server stops. Whoever called finds out by itself, and asks again.
-      logger.debug("connection ended", metadata: ["error": "\(error)"])
     }
   }
 

@@ -5,10 +5,11 @@ import Security
 import Synchronization
 import Wire
 
-/// A request with the proven name of its sender.
-struct ServerRequest: Sendable {
-  let bytes: [UInt8]
+/// A request with the proven name of its sender, and the channel on which the answer is to be written.
+struct ServerCall: Sendable {
+  let request: [UInt8]
   let principal: PeerPrincipal
+  let channel: any Channel
 }
 
 /// The server's side of one connection: cuts requests, judges their sender, holds the deadlines, and tells a caller that
@@ -17,7 +18,7 @@ struct ServerRequest: Sendable {
 /// A caller is judged anew for each request, by the credentials in force then.
 final class ServerConnectionHandler: ChannelDuplexHandler {
   typealias InboundIn = ByteBuffer
-  typealias InboundOut = ServerRequest
+  typealias InboundOut = Never
   typealias OutboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
 
@@ -31,9 +32,11 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     case closed
   }
 
+  private let address: IPAddress
   private let credentials: PeerCredentials
   private let chain: ReceivedChain
   private let limits: PeerLimits
+  private let deliver: @Sendable (ServerCall) -> Void
   private let report: @Sendable (PeerRefusal) -> Void
   private var state = State.handshaking
   private var buffer = ByteBuffer()
@@ -41,12 +44,14 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
 
   /// - Parameter chain: where the TLS handler puts the caller's certificates.
   init(
-    credentials: PeerCredentials, chain: ReceivedChain, limits: PeerLimits,
-    report: @escaping @Sendable (PeerRefusal) -> Void
+    address: IPAddress, credentials: PeerCredentials, chain: ReceivedChain, limits: PeerLimits,
+    deliver: @escaping @Sendable (ServerCall) -> Void, report: @escaping @Sendable (PeerRefusal) -> Void
   ) {
+    self.address = address
     self.credentials = credentials
     self.chain = chain
     self.limits = limits
+    self.deliver = deliver
     self.report = report
   }
 
@@ -102,7 +107,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     buffer = ByteBuffer()
     state = .answering(chain: chain)
     deadline?.cancel()
-    context.fireChannelRead(wrapInboundOut(ServerRequest(bytes: bytes, principal: principal)))
+    deliver(ServerCall(request: bytes, principal: principal, channel: context.channel))
   }
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -114,7 +119,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
   }
 
   func channelInactive(context: ChannelHandlerContext) {
-    if case .handshaking = state { report("it closed the connection during the TLS handshake.", context) }
+    if case .handshaking = state { tell("it closed the connection during the TLS handshake.") }
     state = .closed
     deadline?.cancel()
     context.fireChannelInactive()
@@ -135,7 +140,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
   private func refuse(_ sentence: String, _ context: ChannelHandlerContext) {
     state = .farewell
     buffer = ByteBuffer()
-    report(sentence, context)
+    tell(sentence)
     context.writeAndFlush(wrapOutboundOut(PeerFrame.refusal(sentence)), promise: nil)
     setDeadline(limits.farewell, nil, context)
   }
@@ -145,7 +150,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     state = .closed
     buffer = ByteBuffer()
     deadline?.cancel()
-    if let reason { report(reason, context) }
+    if let reason { tell(reason) }
     context.close(promise: nil)
   }
 
@@ -156,9 +161,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     }
   }
 
-  private func report(_ reason: String, _ context: ChannelHandlerContext) {
-    report(PeerRefusal(address: context.remoteAddress?.wireAddress, reason: reason))
-  }
+  private func tell(_ reason: String) { report(PeerRefusal(address: address, reason: reason)) }
 }
 
 /// The caller's certificates, on their way from the TLS handler to the handler behind it. A resumed session shows none,
