@@ -97,6 +97,7 @@ let package = Package(
         "Security", "Wire",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        .product(name: "X509", package: "swift-certificates"),
       ], swiftSettings: strict),
     .testTarget(
       name: "ControlTests",
