@@ -4,19 +4,26 @@ extension Membership {
   /// When `advance(to:)` must be called next; nil while there is nothing to wait for.
   package var deadline: Instant? {
     guard isStarted, !roster.isEmpty else { return nil }
-    var times: [Instant?] = [rumourQueue.isEmpty ? nil : nextGossip]
-    if !isLeaving {
-      times += [probe.map { $0.isIndirect || $0.isAnswered ? $0.end : $0.timeout } ?? nextProbe, nextSilent]
+    var first: Instant?
+    func consider(_ time: Instant?) {
+      if let time, first.map({ time < $0 }) ?? true { first = time }
     }
-    for relay in relays.values { times.append(relay.nackAt ?? relay.end) }
+    if !rumourQueue.isEmpty { consider(nextGossip) }
+    if !isLeaving {
+      consider(probe.map { $0.isIndirect || $0.isAnswered ? $0.end : $0.timeout } ?? nextProbe)
+      consider(nextSilent)
+    }
+    for relay in relays.values { consider(relay.nackAt ?? relay.end) }
     for (host, suspicion) in suspicions {
-      times += [suspicion.end, table[host]?.tcpAt, isWitnessed(host) ? suspicion.witnessTime : nil]
-      if !isLeaving { times.append(suspicion.checkAt) }
+      consider(suspicion.end)
+      consider(table[host]?.tcpAt)
+      if isWitnessed(host) { consider(suspicion.witnessTime) }
+      if !isLeaving { consider(suspicion.checkAt) }
     }
     for (host, since) in agentsDown where table[host]?.state == .agentDown {
-      times.append(since + configuration.agentDownLimit)
+      consider(since + configuration.agentDownLimit)
     }
-    return times.compactMap { $0 }.min()
+    return first
   }
 
   /// Does all that is due at `now`. Called early it does nothing; called late it knows that this host stood still.
@@ -39,9 +46,10 @@ extension Membership {
   /// member in force has been probed once more.
   mutating func observe(_ now: Instant) -> [Effect] {
     // A deadline may move into the past by an input, so the call after that input is what was due.
-    defer { lastInput = max(lastInput ?? now, now) }
-    guard isStarted, let deadline, let lastInput else { return [] }
-    let due = max(deadline, lastInput)
+    let last = lastInput ?? now
+    lastInput = max(last, now)
+    guard isStarted, now > last + configuration.pauseTolerance, let deadline else { return [] }
+    let due = max(deadline, last)
     guard now > due + configuration.pauseTolerance else { return [] }
     probe = nil
     relays.removeAll()

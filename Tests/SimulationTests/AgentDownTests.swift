@@ -3,8 +3,9 @@ import Testing
 import Wire
 
 struct AgentDownTests {
-  @Test(arguments: [2, 3, 8, 32], [1, 2, 3] as [UInt64])
-  func aSilentAgentOnALiveKernelIsAgentDownAndNeverDead(count: Int, seed: UInt64) throws {
+  @Test(arguments: PoolCase.of([2, 3, 8, 32], seeds: 3))
+  func aSilentAgentOnALiveKernelIsAgentDownAndNeverDead(size: PoolCase) throws {
+    let (count, seed) = (size.hosts, size.seed)
     var pool = Pool.settled(count, seed: seed)
     pool.kill(1)
     let time = try #require(pool.run(atMost: .seconds(30)) { $0.everybody(says: .agentDown, of: 1) })
@@ -17,8 +18,9 @@ struct AgentDownTests {
     #expect(back <= .seconds(1))
   }
 
-  @Test(arguments: [2, 3, 8], [1, 2] as [UInt64])
-  func aKernelThatFollowsItsAgentMakesTheHostDead(count: Int, seed: UInt64) throws {
+  @Test(arguments: PoolCase.of([2, 3, 8], seeds: 2))
+  func aKernelThatFollowsItsAgentMakesTheHostDead(size: PoolCase) throws {
+    let (count, seed) = (size.hosts, size.seed)
     var pool = Pool.settled(count, seed: seed)
     pool.kill(1)
     pool.run(for: .seconds(30))
@@ -28,8 +30,9 @@ struct AgentDownTests {
     #expect(time <= .seconds(20))
   }
 
-  @Test(arguments: [2, 3, 8], [1, 2] as [UInt64])
-  func afterItsTimeASilentAgentIsDeadEverywhereAndStaysSo(count: Int, seed: UInt64) throws {
+  @Test(arguments: PoolCase.of([2, 3, 8], seeds: 2))
+  func afterItsTimeASilentAgentIsDeadEverywhereAndStaysSo(size: PoolCase) throws {
+    let (count, seed) = (size.hosts, size.seed)
     var configuration = Membership.Configuration()
     configuration.agentDownLimit = .seconds(60)
     var pool = Pool.settled(count, seed: seed, configuration: configuration)
@@ -92,8 +95,9 @@ struct AgentDownTests {
     #expect(pool.running.allSatisfy { [.agentDown, .suspect].contains(pool.state(of: 1, at: $0)) })
   }
 
-  @Test(arguments: [3, 8], [1, 2] as [UInt64])
-  func allAgentsMayBeRestartedOneAfterTheOther(count: Int, seed: UInt64) throws {
+  @Test(arguments: PoolCase.of([3, 8], seeds: 2))
+  func allAgentsMayBeRestartedOneAfterTheOther(size: PoolCase) throws {
+    let (count, seed) = (size.hosts, size.seed)
     var pool = Pool.settled(count, seed: seed)
     for index in 0..<count {
       pool.kill(index)

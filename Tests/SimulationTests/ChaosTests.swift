@@ -37,18 +37,18 @@ struct ChaosTests {
     return pool
   }
 
-  @Test(arguments: 1...20 as ClosedRange<UInt64>)
+  @Test(arguments: 1...12 as ClosedRange<UInt64>)
   func whateverHappenedAllHostsAgreeWithinFiveSecondsOfQuiet(seed: UInt64) throws {
     var pool = Self.storm(hosts: 6, seed: seed)
     let time = try #require(pool.run(atMost: .seconds(60)) { $0.allAlive() })
     #expect(time <= .seconds(5))
     let deaths = pool.count(of: .dead)
     pool.run(for: .seconds(30))
-    #expect(pool.allAlive())
+    #expect(pool.allAlive() && pool.allIncarnationsKnown())
     #expect(pool.count(of: .dead) == deaths)
   }
 
-  @Test(arguments: 1...10 as ClosedRange<UInt64>)
+  @Test(arguments: 1...6 as ClosedRange<UInt64>)
   func hostsThatStayAwayAreHeldForTheSameEverywhere(seed: UInt64) throws {
     var pool = Self.storm(hosts: 6, seed: seed)
     pool.run(for: .seconds(5))

@@ -3,8 +3,9 @@ import Testing
 import Wire
 
 struct LeaveTests {
-  @Test(arguments: [2, 3, 8, 32], [1, 2] as [UInt64])
-  func aHostThatLeavesIsGoneEverywhereWithoutAnAlarm(count: Int, seed: UInt64) throws {
+  @Test(arguments: PoolCase.of([2, 3, 8, 32], seeds: 2))
+  func aHostThatLeavesIsGoneEverywhereWithoutAnAlarm(size: PoolCase) throws {
+    let (count, seed) = (size.hosts, size.seed)
     var pool = Pool.settled(count, seed: seed)
     pool.input(1) { node, now in node.leave(now: now) }
     pool.run(for: .seconds(1))

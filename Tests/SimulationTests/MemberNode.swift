@@ -100,14 +100,24 @@ extension Simulation where Node == MemberNode {
     running.allSatisfy { $0 == subject || self.state(of: subject, at: $0) == state }
   }
 
-  /// Every running host holds every other running host for alive, in its present boot and incarnation.
+  /// Every running host holds every other running host for alive, in its present boot.
   func allAlive() -> Bool {
     running.allSatisfy { subject in
       running.allSatisfy { observer in
         guard observer != subject else { return true }
         let view = hosts[observer].node.membership.view(of: Self.id(subject))
         return view?.state == .alive && view?.boot == hosts[subject].boot
-          && view?.incarnation == hosts[subject].node.membership.incarnation
+      }
+    }
+  }
+
+  /// Every running host knows the present incarnation of every other.
+  func allIncarnationsKnown() -> Bool {
+    running.allSatisfy { subject in
+      let incarnation = hosts[subject].node.membership.incarnation
+      return running.allSatisfy { observer in
+        observer == subject
+          || hosts[observer].node.membership.view(of: Self.id(subject))?.incarnation == incarnation
       }
     }
   }

@@ -3,8 +3,9 @@ import Testing
 import Wire
 
 struct PartitionTests {
-  @Test(arguments: [2, 3, 8, 32], [1, 2, 3] as [UInt64])
-  func afterACutOfAMinuteAllAgreeWithinFiveSeconds(count: Int, seed: UInt64) throws {
+  @Test(arguments: PoolCase.of([2, 3, 8, 32], seeds: 3))
+  func afterACutOfAMinuteAllAgreeWithinFiveSeconds(size: PoolCase) throws {
+    let (count, seed) = (size.hosts, size.seed)
     var pool = Pool.settled(count, seed: seed)
     let (left, right) = (Array(0..<count / 2), Array(count / 2..<count))
     pool.partition(left, right)
@@ -24,11 +25,12 @@ struct PartitionTests {
     #expect(pool.pauses == 0)
   }
 
-  @Test(arguments: [3, 8, 32], [1, 2, 3] as [UInt64])
-  func anIsolatedHostIsBackWithinFiveSeconds(count: Int, seed: UInt64) throws {
+  @Test(arguments: PoolCase.of([3, 8, 32], seeds: 3))
+  func anIsolatedHostIsBackWithinFiveSeconds(size: PoolCase) throws {
+    let (count, seed) = (size.hosts, size.seed)
     var pool = Pool.settled(count, seed: seed)
     pool.partition([0], Array(1..<count))
-    pool.run(for: .seconds(300))
+    pool.run(for: .seconds(150))
     #expect(pool.everybody(says: .dead, of: 0) || count == 1)
     pool.heal()
     let time = try #require(pool.run(atMost: .seconds(30)) { $0.allAlive() })

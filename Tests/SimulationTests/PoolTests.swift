@@ -5,8 +5,9 @@ import Wire
 typealias Pool = Simulation<MemberNode>
 
 struct JoinTests {
-  @Test(arguments: [1, 2, 3, 8, 32], [1, 2, 3] as [UInt64])
-  func hostsThatStartTogetherKnowEachOtherWithinASecond(count: Int, seed: UInt64) throws {
+  @Test(arguments: PoolCase.of([1, 2, 3, 8, 32], seeds: 3))
+  func hostsThatStartTogetherKnowEachOtherWithinASecond(size: PoolCase) throws {
+    let (count, seed) = (size.hosts, size.seed)
     var pool = Pool(members: count, seed: seed)
     pool.startAll()
     let time = try #require(pool.run(atMost: .seconds(10)) { $0.allAlive() })
@@ -22,8 +23,9 @@ struct JoinTests {
     #expect(time <= .seconds(10))
   }
 
-  @Test(arguments: [1, 2, 7, 31], [1, 2] as [UInt64])
-  func aJoinerIsKnownToAllWithinASecond(count: Int, seed: UInt64) throws {
+  @Test(arguments: PoolCase.of([1, 2, 7, 31], seeds: 2))
+  func aJoinerIsKnownToAllWithinASecond(size: PoolCase) throws {
+    let (count, seed) = (size.hosts, size.seed)
     var pool = Pool.settled(count, seed: seed)
     let joiner = pool.join()
     let time = try #require(pool.run(atMost: .seconds(10)) { $0.allAlive() })
