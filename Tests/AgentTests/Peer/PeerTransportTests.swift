@@ -85,7 +85,8 @@ import Wire
       for size in [PeerLimits.maximumStrangerMessage + 1, 8 << 20] {
         let sentence = "A request of \(size) bytes is too long here: 65536 are allowed."
         #expect(await callFailure { try await call(size) } == .refused(endpoint, sentence: sentence))
-        #expect(await service.nextRefusal() == sentence)
+        let told = await service.nextRefusal()
+        #expect(told == sentence)
       }
     }
     #expect(service.principals.count == 1)
@@ -101,7 +102,8 @@ import Wire
           request: [1], timeout: .seconds(20))
       }
       #expect(failure == .untrusted(endpoint, .otherCA(poolName: "east")))
-      #expect(await service.nextRefusal().contains("does not accept this host's certificate"))
+      let told = await service.nextRefusal()
+      #expect(told.contains("does not accept this host's certificate"))
     }
     #expect(service.principals.isEmpty)
   }
@@ -117,7 +119,8 @@ import Wire
           timeout: .seconds(20))
       }
       #expect(failure == .refused(endpoint, sentence: TrustError.otherPool(name: "west").description))
-      #expect(await service.nextRefusal() == TrustError.otherPool(name: "west").description)
+      let told = await service.nextRefusal()
+      #expect(told == TrustError.otherPool(name: "west").description)
       let member = await callFailure {
         try await PeerClient.call(
           endpoint, credentials: other.credentials(0), expecting: .anyMember, request: [1], timeout: .seconds(20))
@@ -142,7 +145,8 @@ import Wire
             timeout: .seconds(20))
         }
         #expect(failure == .refused(endpoint, sentence: TrustError.revoked(id).description))
-        #expect(await service.nextRefusal() == TrustError.revoked(id).description)
+        let told = await service.nextRefusal()
+        #expect(told == TrustError.revoked(id).description)
       }
     }
     #expect(service.principals.isEmpty)
