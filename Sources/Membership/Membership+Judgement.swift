@@ -137,10 +137,16 @@ extension Membership {
     }
   }
 
-  /// A TCP probe found nothing. Of an `agentDown` host the others are asked by a new suspicion, in an incarnation of its
+  /// A TCP probe found nothing: that confirms a suspicion. Of an `agentDown` host the others are asked by a new suspicion, in an incarnation of its
   /// own: whoever still sees the kernel answers it.
   mutating func kernelSilent(_ host: HostID, now: Instant) -> [Effect] {
-    guard let member = table[host], member.state == .agentDown, member.recheckAt.map({ now >= $0 }) ?? true,
+    guard let member = table[host] else { return [] }
+    if let suspicion = suspicions[host], !(member.answered.map { $0 >= suspicion.start } ?? false) {
+      // A second way that failed confirms the suspicion.
+      if suspicions[host]?.confirm(by: self.host) ?? false { spread(host, teller: nil, now: now) }
+      return []
+    }
+    guard member.state == .agentDown, member.recheckAt.map({ now >= $0 }) ?? true,
       let new = member.standing?.raised(to: .suspect)
     else { return [] }
     return adopt(new, of: host, source: self.host, teller: nil, now: now)
