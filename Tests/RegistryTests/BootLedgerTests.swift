@@ -89,7 +89,9 @@ import Wire
     for number in 0..<30 { _ = relay.apply(owner.claim(mac(UInt64(number % 7)), .live(UInt64(number + 1)))) }
     for after in 0..<30 {
       var holder = BootLedger(boot: bootOf(1))
-      for batch in try #require(relay.batches(after: 0)) where batch.header.to <= Version(after) { _ = holder.apply(batch) }
+      for batch in try #require(relay.batches(after: 0)) where batch.header.to <= Version(after) {
+        _ = holder.apply(batch)
+      }
       for batch in try #require(relay.batches(after: holder.version)) { _ = holder.apply(batch) }
       #expect(holder.version == 30)
       #expect(holder.statements == relay.statements)

@@ -36,7 +36,8 @@ struct Trio {
     if !isHeld { settle() }
   }
 
-  mutating func attach(_ number: UInt64, _ vif: String, netback: Bool = true, mac: MACAddress? = nil, vm: String = "vm") {
+  mutating func attach(_ number: UInt64, _ vif: String, netback: Bool = true, mac: MACAddress? = nil, vm: String = "vm")
+  {
     self.do(number) { $0.attach(vif: vif, network: net(1), isNetback: netback, mac: mac, vm: vm, now: $1) }
   }
 
@@ -272,19 +273,17 @@ struct Trio {
     }
   }
 
-  @Test func aLateOldClaimChangesNothing() {
+  @Test func aLateOldClaimChangesNothing() throws {
     var pool = Trio()
     pool.attach(1, "a", netback: false)
     pool.attach(2, "b", netback: false)
     pool.isHeld = true
     pool.frame(1, "a", guest)
-    var late: [GossipFrame] = []
-    pool.take { registry, now in
-      let effects = registry.flush(now: now)
-      late = effects.frames.filter { $0.to == hostID(3) }.map(\.frame)
-      for (frame, target) in effects.frames where target == hostID(2) { pool.held.append((hostID(1), frame, target)) }
-      return []
-    }
+    var sender = try #require(pool.registries[hostID(1)])
+    let frames = sender.flush(now: pool.now).frames
+    pool.registries[hostID(1)] = sender
+    let late = frames.filter { $0.to == hostID(3) }.map(\.frame)
+    pool.held = frames.filter { $0.to == hostID(2) }.map { (hostID(1), $0.frame, $0.to) }
     pool.isHeld = false
     pool.settle()
     pool.frame(2, "b", guest)

@@ -109,7 +109,7 @@ extension Registry {
       if isCurrent { put(change.key, change.new?.value, of: owner, now: now) }
     }
     if isNewRecord { effects.append(.hostChanged(owner)) }
-    if !isCurrent, boot.isComplete { promote(owner, now: now) }
+    if !isCurrent, ledger.isInForce(boot) { promote(owner, now: now) }
     let version = boot.version
     if outcome.hasGap {
       askForMore(of: owner, boot: batch.header.boot, after: version, from: sender, now: now)
@@ -212,12 +212,9 @@ extension Registry {
   /// Drops all of a host's statements. Its record stays known if it may come back.
   mutating func drop(_ owner: HostID, keepingRecord: Bool, now: Instant) {
     guard var ledger = ledgers[owner] else { return }
-    if let holding = ledger.holding(of: owner) {
-      let floor = Floor(host: owner, boot: holding.boot, version: holding.version)
-      if ledger.floor != floor, ledger.latest != nil {
-        ledger.floor = floor
-        effects.append(.floorsChanged)
-      }
+    if let latest = ledger.latest, ledger.floor.map({ ($0.boot, $0.version) < (latest.boot, latest.version) }) ?? true {
+      ledger.floor = Floor(host: owner, boot: latest.boot, version: latest.version)
+      effects.append(.floorsChanged)
     }
     let keys = (ledger.current?.statements ?? [:]).keys.sorted(by: StatementKey.precedes)
     ledger.current = nil

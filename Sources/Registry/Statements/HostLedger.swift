@@ -17,19 +17,32 @@ struct HostLedger: Sendable {
   /// The ledger of the latest boot heard of.
   var latest: BootLedger? { incoming ?? current }
 
-  /// What a digest says is held. A purged host that is still dead counts as held up to its floor.
+  /// What a digest says is held. A purged host that is not back counts as held up to its floor.
   func holding(of host: HostID) -> Holding? {
     if let latest { return Holding(owner: host, boot: latest.boot, version: latest.version) }
     guard let floor else { return nil }
-    return Holding(owner: host, boot: floor.boot, version: isDead ? floor.version : 0)
+    return Holding(owner: host, boot: floor.boot, version: isHeard ? 0 : floor.version)
   }
 
-  var isDead: Bool { memberState == .dead }
+  /// Membership says that its agent, or at least its kernel, answers.
+  private var isHeard: Bool {
+    switch memberState {
+    case .alive, .suspect, .agentDown: true
+    case .dead, .left, nil: false
+    }
+  }
 
-  /// Whether the floor lets a batch in: a purged host comes back only by what it says after its return.
+  /// Whether the floor lets a batch in: a purged host comes back in a later boot, or when it is heard itself.
   func admits(_ header: Batch.Header) -> Bool {
     guard let floor else { return true }
     if header.boot != floor.boot { return header.boot > floor.boot }
-    return isDead ? header.asOf > floor.version : header.asOf >= floor.version
+    return isHeard || latest != nil
+  }
+
+  /// Whether a complete set is late enough to take effect: not what stood before the purge.
+  func isInForce(_ boot: BootLedger) -> Bool {
+    guard boot.isComplete else { return false }
+    guard let floor, floor.boot == boot.boot else { return true }
+    return boot.version >= floor.version
   }
 }

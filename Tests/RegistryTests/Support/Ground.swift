@@ -14,7 +14,8 @@ func at(_ milliseconds: Int) -> Instant {
 /// A signature that only this test's hosts can make: the author and a digest of what it signed.
 enum TestKey {
   static func sign(_ author: HostID) -> Sign {
-    { message in author.bytes + [UInt8](repeating: 0x5a, count: 40) + bytes(of: RecordDigest.of(author.bytes + message)) }
+    { message in author.bytes + [UInt8](repeating: 0x5a, count: 40) + bytes(of: RecordDigest.of(author.bytes + message))
+    }
   }
 
   static var verify: Verify { { author, _, message, signature in signature == sign(author)(message) } }
