@@ -137,8 +137,8 @@ extension Membership {
     }
   }
 
-  /// A TCP probe found nothing: that confirms a suspicion. Of an `agentDown` host the others are asked by a new suspicion, in an incarnation of its
-  /// own: whoever still sees the kernel answers it.
+  /// A TCP probe found nothing: that confirms a suspicion. Of an `agentDown` host the others are asked by a new
+  /// suspicion, in an incarnation of its own: whoever still sees the kernel answers it.
   mutating func kernelSilent(_ host: HostID, now: Instant) -> [Effect] {
     guard let member = table[host] else { return [] }
     if let suspicion = suspicions[host], !(member.answered.map { $0 >= suspicion.start } ?? false) {
