@@ -30,12 +30,14 @@ package final class KernelMonitor {
   /// Bytes that the kernel granted for waiting events.
   package let receiveBufferSize: Int
 
-  /// - Parameter receiveBuffer: bytes for events that wait; tests make it small.
-  package init(receiveBuffer: Int32? = nil) throws(KernelError) {
+  /// - Parameters:
+  ///   - entries: whether changes of forwarding entries are reported. Each change of our own would come back as one.
+  ///   - receiveBuffer: bytes for events that wait; tests make it small.
+  package init(entries: Bool = true, receiveBuffer: Int32? = nil) throws(KernelError) {
     guard let raw = nl_socket_alloc() else { fatalError("out of memory") }
     nl_socket_disable_seq_check(raw)
     var result = nl_connect(raw, NETLINK_ROUTE)
-    let groups = [RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR]
+    let groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR] + (entries ? [RTNLGRP_NEIGH] : [])
     for group in groups where result == 0 { result = nl_socket_add_membership(raw, Int32(group.rawValue)) }
     if result == 0 { result = nl_socket_set_nonblocking(raw) }
     guard result == 0 else {

@@ -38,7 +38,8 @@ extension KernelNetwork {
   /// `FDBChange.setRemote` for the path of a MAC that moves: one `sendmsg` from a prepared message, the acknowledgement
   /// read at once.
   ///
-  /// Reading it later would spare a `recv` of under a microsecond, and would tell of an error too late to act on.
+  /// Measured on a busy machine: 15 microseconds, 1 to 3 of them for the acknowledgement. Reading that later would spare
+  /// little, and would tell of an error when it is too late to act on it.
   package func replaceRemote(_ mac: MACAddress, tunnel: Int32, _ vtep: VTEP) throws(KernelError) {
     socket.beginBatch()
     remoteRequest.with(mac, tunnel, vtep) { socket.append($0) }

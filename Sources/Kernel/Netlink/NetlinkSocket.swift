@@ -5,7 +5,7 @@ import Wire
 /// A netlink socket for commands: requests go out, each answer is read before the call returns.
 ///
 /// rtnetlink works inside `sendmsg`: when it returns, all is done and the acknowledgements wait in the socket, so
-/// reading them at once costs about a microsecond and never blocks.
+/// reading them at once costs a few microseconds and never blocks.
 final class NetlinkSocket {
   /// Requests in one `sendmsg`. 128 errors that quote their requests fit the receive buffer many times.
   static let batchLimit = 128
