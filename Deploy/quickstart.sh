@@ -202,24 +202,31 @@ add_vm() {
   ip -n "$(vm $i)" link set eth0 up
 }
 
-# plug_vif VM HOST VIF PORT: the VIF is in the bridge of that host; the VM does not use it yet.
+# plug_vif VM HOST VIF PORT: the VIF is in the bridge of that host; the VM does not use it yet. The two ends get different
+# indexes: Linux defers news of the carrier of a device whose peer has its own index by up to a second.
+indexes=1000
 plug_vif() {
-  ip link add "$3" netns "$(host $2)" address fe:ff:ff:ff:ff:ff mtu "$mtu" type veth \
-    peer name "$4" netns "$(vm $1)" mtu "$mtu"
+  indexes=$((indexes + 2))
+  ip link add "$3" netns "$(host $2)" index $indexes address fe:ff:ff:ff:ff:ff mtu "$mtu" type veth \
+    peer name "$4" netns "$(vm $1)" index $((indexes + 1)) mtu "$mtu"
   ip -n "$(host $2)" link set "$3" addrgenmode none
   ip -n "$(host $2)" link set "$3" master "$bridge"
   ip -n "$(host $2)" link set "$3" up
   ip -n "$(vm $1)" link set "$4" master eth0
 }
 
-announce() { within "$(vm $1)" arping -q -U -c 1 -I eth0 "10.7.0.$1" > /dev/null; }
+# connect VM PORT [PORT]: the VM uses that port now, instead of the second one, and announces itself.
+connect() {
+  printf '%s\n' ${3:+"link set $3 down"} "link set $2 up" | ip -n "$(vm $1)" -batch -
+  until bridge -n "$(vm $1)" link show dev "$2" | grep -q 'state forwarding'; do :; done
+  within "$(vm $1)" arping -q -U -c 1 -I eth0 "10.7.0.$1" > /dev/null &
+}
 
 say "three VMs, one on each host, in bridge $bridge, MTU $mtu"
 for i in 1 2 3; do
   add_vm $i
   plug_vif $i $i "vif$i.0" "port$i"
-  ip -n "$(vm $i)" link set "port$i" up
-  announce $i &
+  connect $i "port$i"
 done
 
 say "ping between every two"
@@ -252,8 +259,7 @@ sleep 2
 plug_vif 1 2 vif9.0 arrival
 say "its VIF on host 2, vif9.0, is in the bridge, as it is minutes before a real VM arrives; nothing has moved"
 sleep 0.5
-printf 'link set port1 down\nlink set arrival up\n' | ip -n "$(vm 1)" -batch -
-announce 1 &
+connect 1 arrival port1
 say "VM 1 runs on host 2"
 sleep 0.5
 ip -n "$(host 1)" link delete vif1.0

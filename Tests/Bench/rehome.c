@@ -201,8 +201,9 @@ int main(int count, char **words) {
   int silent = 0;
   for (int move = 0; move <= moves; move++) {  // move 0 only puts the guest on the first host
     struct host *target = &hosts[move % 2];
-    run("ip link add vif%d.9 netns %s address fe:ff:ff:ff:ff:ff type veth peer name m%d netns %s", move + 1,
-        target->name, move, guests);
+    // Different indexes: Linux defers news of the carrier of a device whose peer has its own index by up to a second.
+    run("ip link add vif%d.9 netns %s index %d address fe:ff:ff:ff:ff:ff type veth peer name m%d netns %s index %d",
+        move + 1, target->name, 1000 + 2 * move, move, guests, 1001 + 2 * move);
     run("ip -n %s link set vif%d.9 addrgenmode none master %s", target->name, move + 1, bridge);
     run("ip -n %s link set vif%d.9 up", target->name, move + 1);
     pause_ms(300);

@@ -145,8 +145,8 @@ make_learning() {
 add_silent_vifs() {
   local n=$1 bridge=$2 i
   for ((i = 1; i <= n; i++)); do
-    ip link add "vif$i.0" netns "$(host $i)" address fe:ff:ff:ff:ff:ff type veth \
-      peer name "s$i" netns "$prefix-guests"
+    ip link add "vif$i.0" netns "$(host $i)" index 900 address fe:ff:ff:ff:ff:ff type veth \
+      peer name "s$i" netns "$prefix-guests" index $((100 + i))
     ip -n "$(host $i)" link set "vif$i.0" addrgenmode none master "$bridge" up
     ip -n "$prefix-guests" link set "s$i" up
   done

@@ -105,7 +105,7 @@ func eventually(
     } catch {
       reason = " (last error: \(error))"
     }
-    usleep(20_000)
+    usleep(10_000)
   } while Clock.now < end
   throw Failure("waited \(seconds) s, and still not: \(what())\(reason)")
 }

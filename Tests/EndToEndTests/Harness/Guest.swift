@@ -9,6 +9,7 @@ final class Guest {
   let mac: String
   private(set) var vifs: [VIF] = []
   private var portCount = 0
+  private var devices: Set<Int> = []
   private var sockets: [Int: PacketSocket] = [:]
 
   var ipv4: String { address(0) }
@@ -44,11 +45,13 @@ final class Guest {
     portCount += 1
     let domain = number * 10 + portCount
     let vif = VIF(name: name ?? "vif\(domain).\(device)", host: host, port: "port\(portCount)", device: device)
-    if !vifs.contains(where: { $0.device == device }) { try makeInterface(device, mtu: network.mtu) }
+    if devices.insert(device).inserted { try makeInterface(device, mtu: network.mtu) }
+    // Different indexes: Linux defers news of the carrier of a device whose peer has its own index by up to a second.
+    let index = 10_000 + 100 * number + 2 * portCount
     try must(
-      ["ip", "link", "add", vif.name, "netns", host.namespace.name, "address", "fe:ff:ff:ff:ff:ff"]
-        + ["mtu", "\(network.mtu)", "type", "veth"]
-        + ["peer", "name", vif.port, "netns", namespace.name, "mtu", "\(network.mtu)"])
+      ["ip", "link", "add", vif.name, "netns", host.namespace.name, "index", "\(index)"]
+        + ["address", "fe:ff:ff:ff:ff:ff", "mtu", "\(network.mtu)", "type", "veth"]
+        + ["peer", "name", vif.port, "netns", namespace.name, "index", "\(index + 1)", "mtu", "\(network.mtu)"])
     try host.namespace.ip(batch: [
       "link set \(vif.name) addrgenmode none",
       "link set \(vif.name) master \(bridge ?? network.bridge)",
@@ -78,6 +81,9 @@ final class Guest {
       batch: leave + ["link set \(vif.port) master eth\(vif.device)", "link set \(vif.port) up"])
     for other in others { other.isConnected = false }
     vif.isConnected = true
+    try eventually(within: 3, "the guest's port forwards") {
+      try must(["bridge", "-n", namespace.name, "link", "show", "dev", vif.port]).contains("state forwarding")
+    }
   }
 
   /// The guest is suspended: the VIF loses its carrier.

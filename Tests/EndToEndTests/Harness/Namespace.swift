@@ -67,6 +67,13 @@ struct LinkView: Decodable, Equatable {
   struct Info: Decodable, Equatable { var infoKind: String? }
 
   var kind: String? { linkinfo?.infoKind }
+
+  /// What was set, without what comes and goes by itself, as the carrier does.
+  var settings: String {
+    let isUp = flags.contains("UP")
+    return "\(ifindex) \(ifname) \(kind ?? "-") mtu \(mtu) master \(master ?? "-") alias \(ifalias ?? "-") "
+      + "address \(address ?? "-") \(isUp ? "up" : "down")"
+  }
 }
 
 /// An entry as `bridge -j fdb` shows it.

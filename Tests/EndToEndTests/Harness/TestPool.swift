@@ -60,6 +60,7 @@ final class TestPool {
   /// The machine is gone and comes back as after a power cut: nothing of its kernel's state is left, its disk is.
   func reboot(_ host: TestHost) throws {
     host.crashAgent()
+    try underlay.ip("link", "delete", host.underlayPort)
     Namespace.remove(host.namespace.name)
     for guest in guests { guest.lost(host) }
     _ = try Namespace(host.namespace.name)

@@ -236,5 +236,5 @@ extension EndToEnd {
 private func kernelState(_ host: TestHost, _ network: NetworkView) throws -> [String] {
   let links = try host.namespace.links().filter { [network.bridge, network.device].contains($0.ifname) }
   let entries = try host.namespace.fdb(network.device).map { "\($0.mac) \($0.dst ?? "") \($0.master ?? "")" }
-  return links.map { "\($0)" }.sorted() + entries.sorted()
+  return links.map(\.settings).sorted() + entries.sorted()
 }

@@ -224,7 +224,10 @@ extension EndToEnd {
         let guest = guests[0]
         let question = Frame.arpRequest(for: pool[1].address, mac: guest.mac, ip: "192.0.2.200")
         try guest.socket().send(question)
-        #expect(try guest.socket().receive(marked: Frame.arpReply, within: 0.5).isEmpty, "dom0 answers ARP")
+        let answers = try guest.socket().receive(marked: Frame.arpReply, within: 0.5).filter { frame in
+          frame[28..<32].elementsEqual([192, 0, 2, 1])
+        }
+        #expect(answers.isEmpty, "dom0 answers ARP: \(answers)")
 
         // And a guest that knows the bridge's MAC and needs no ARP is not heard.
         let heard = pool.path("heard")
