@@ -55,6 +55,34 @@ struct SuspicionTests {
     #expect(!effects.contains { if case .changed = $0 { true } else { false } })
   }
 
+  @Test func silenceOnTCPConfirmsASuspicionAndAnAckSinceDoesNotLetItDoSo() {
+    var host = Host(members: 4)
+    _ = host.receive(Host.rumour(Host.id(1), .suspect), from: 2)
+    _ = host.run(for: .milliseconds(300), tcp: { _ in .silent })
+    #expect(host.core.suspicions[Host.id(1)]?.sources == [Host.id(2), Host.me])
+    _ = host.receive(Host.rumour(Host.id(3), .suspect), from: 2)
+    host.core.table[Host.id(3)]?.answered = host.now
+    _ = host.run(for: .milliseconds(300), tcp: { _ in .silent })
+    #expect(host.core.suspicions[Host.id(3)]?.sources == [Host.id(2)])
+  }
+
+  @Test func beforeASuspectIsCalledDeadTheOthersAreAskedOnceMore() {
+    var host = Host(members: 4)
+    for source in 2...4 { _ = host.receive(Host.rumour(Host.id(1), .suspect, source: source), from: source) }
+    // Whoever is asked knows the answer that this host has missed.
+    let effects = host.run(
+      for: .seconds(3),
+      answering: { frame, to in
+        switch frame {
+        case .ping(let sequence): to == Host.id(1) ? nil : .ack(sequence: sequence)
+        case .pingRequest(_, Host.id(1)): Host.rumour(Host.id(1), .alive, 1, source: 1)
+        default: nil
+        }
+      })
+    #expect(effects.contains(.changed(Host.id(1), boot: Host.boot, from: .suspect, to: .alive)))
+    #expect(!effects.contains { if case .changed(_, _, _, .dead) = $0 { true } else { false } })
+  }
+
   @Test func aSuspectWhoseKernelAnswersIsAgentDownBeforeAnybodyCanCallItDead() {
     var host = Host(members: 3)
     _ = host.receive(Host.rumour(Host.id(1), .suspect), from: 2)
