@@ -37,8 +37,10 @@ static int start(const char *const *arguments, int stream, pid_t *process) {
   return -error;
 }
 
-static void converse(int stream, const char *input, size_t left, char *said, size_t room) {
+// Until the program closes its end. Returns 0 if it was silent for 10 seconds, and so is stuck.
+static int converse(int stream, const char *input, size_t left, char *said, size_t room) {
   size_t stored = 0;
+  int alive = 1;
   int open_for_writing = 1;
   for (;;) {
     if (left == 0 && open_for_writing) {
@@ -46,7 +48,12 @@ static void converse(int stream, const char *input, size_t left, char *said, siz
       open_for_writing = 0;
     }
     struct pollfd item = {.fd = stream, .events = (short)(POLLIN | (left > 0 ? POLLOUT : 0))};
-    if (poll(&item, 1, 10000) <= 0) break;
+    int ready = poll(&item, 1, 10000);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) {
+      alive = 0;
+      break;
+    }
     if (left > 0 && (item.revents & POLLOUT)) {
       ssize_t sent = send(stream, input, left, MSG_NOSIGNAL | MSG_DONTWAIT);
       if (sent > 0) {
@@ -64,6 +71,7 @@ static void converse(int stream, const char *input, size_t left, char *said, siz
     }
   }
   if (room > 0) said[stored] = 0;
+  return alive;
 }
 
 int weft_run(const char *const *arguments, const void *input, size_t input_size, char *said, size_t said_size) {
@@ -76,11 +84,13 @@ int weft_run(const char *const *arguments, const void *input, size_t input_size,
     close(streams[0]);
     return error;
   }
-  converse(streams[0], input, input_size, said, said_size);
+  int alive = converse(streams[0], input, input_size, said, said_size);
+  if (!alive) (void)kill(process, SIGKILL);
   close(streams[0]);
   int status = 0;
   while (waitpid(process, &status, 0) < 0) {
     if (errno != EINTR) return -errno;
   }
+  if (!alive) return -ETIMEDOUT;
   return WIFEXITED(status) ? WEXITSTATUS(status) : -ECANCELED;
 }

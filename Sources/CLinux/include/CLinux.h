@@ -40,7 +40,8 @@ int weft_tap_receive(int descriptor, void *buffer, size_t slot, unsigned count, 
 int weft_try_esp(char *text, size_t size);
 
 // Runs a program found on PATH with the bytes as its standard input; what it says on standard error and output goes to
-// `said`, cut to its size and closed by a zero. Returns its exit code, or the negated errno if it could not be run.
+// `said`, cut to its size and closed by a zero. Returns its exit code, or the negated errno if it could not be run;
+// one that says nothing for 10 seconds is killed (ETIMEDOUT).
 int weft_run(const char *const *arguments, const void *input, size_t input_size, char *said, size_t said_size);
 
 #ifdef __cplusplus
