@@ -35,6 +35,12 @@ import X509
       failure { _ = try pool.trust.trust(other.certificate(0)) } as? TrustError == .otherPool(name: "west"))
   }
 
+  @Test func `The name of another pool is shown without what would harm a terminal`() throws {
+    let (pool, other) = (try TestPool(), try TestPool(name: "we\u{1b}[2Jst\n"))
+    #expect(
+      failure { _ = try pool.trust.trust(other.certificate(0)) } as? TrustError == .otherPool(name: "we [2Jst "))
+  }
+
   @Test func `A CA that copies the name and ID of the pool is not the pool's CA`() throws {
     let pool = try TestPool()
     let copy = try PoolCA(poolName: pool.ca.poolName, pool: pool.ca.pool)

@@ -1,4 +1,5 @@
 import NIOCore
+import Security
 
 /// How messages lie on a TLS connection: the length in 32 bits, then so many bytes. The first byte of an answer says
 /// whether the rest is the service's answer or, in UTF-8, why the caller is turned away.
@@ -30,15 +31,5 @@ enum PeerFrame {
   }
 
   /// A sentence of the other side, fit to be shown: bounded, one line, nothing that moves a terminal's cursor.
-  static func sentence(_ bytes: [UInt8]) -> String {
-    let text = String(decoding: bytes.prefix(maximumSentence), as: UTF8.self)
-    return String(String.UnicodeScalarView(text.unicodeScalars.map { isShown($0) ? $0 : " " }))
-  }
-
-  private static func isShown(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.properties.generalCategory {
-    case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false
-    default: true
-    }
-  }
+  static func sentence(_ bytes: [UInt8]) -> String { ShownText.line(bytes, limit: maximumSentence) }
 }

@@ -11,6 +11,7 @@ struct HostCertificate {
   let publicKey: HostPublicKey
   let issuerKeyIdentifier: ArraySlice<UInt8>?
   let issuerPool: PoolID?
+  /// To be shown, and for nothing else: whoever made the certificate chose it.
   let issuerPoolName: String?
   let isSelfSigned: Bool
   private let certificate: Certificate
@@ -31,6 +32,7 @@ struct HostCertificate {
     issuerKeyIdentifier = (try? certificate.extensions.authorityKeyIdentifier)?.keyIdentifier
     issuerPool = AuthorityCertificate.pool(in: certificate.issuer)
     issuerPoolName = CertificateForm.text(.RDNAttributeType.organizationName, in: certificate.issuer)
+      .map { ShownText.line($0.utf8, limit: CertificateForm.maximumNameLength) }
     isSelfSigned =
       certificate.issuer == certificate.subject
       && certificate.publicKey.isValidSignature(certificate.signature, for: certificate)

@@ -9,7 +9,7 @@ import Wire
 @testable import Agent
 
 /// Callers and servers that do not keep to the rules.
-@Suite(.timeLimit(.minutes(1))) struct HostilePeerTests {
+@Suite(.timeLimit(.minutes(3))) struct HostilePeerTests {
   private static func limits(handshake: Duration = .seconds(20), idle: Duration = .seconds(20)) -> PeerLimits {
     var limits = PeerLimits()
     limits.handshake = handshake
@@ -66,7 +66,8 @@ import Wire
     try await withServer(PeerCredentials(pool.credentials(0)), service, limits: Self.limits(idle: .milliseconds(100))) {
       endpoint in
       try await withTLS(endpoint, pool.credentials(1)) { inbound, outbound in
-        try await outbound.write(ByteBuffer(bytes: [0, 0, 0, 9, 1, 2, 3]))
+        // On a busy machine the deadline may be over before this is written; the reason is the same.
+        do { try await outbound.write(ByteBuffer(bytes: [0, 0, 0, 9, 1, 2, 3])) } catch { return }
         await Self.drain(inbound)
       }
       let told = await service.nextRefusal()
@@ -215,11 +216,13 @@ import Wire
           try await outbound.write(ByteBuffer(string: greeting))
           await Self.drain(inbound)
         }
-        #expect(await failure == .notWeft(endpoint, reason: "it does not speak TLS."))
+        let other = await failure
+        #expect(other == .notWeft(endpoint, reason: "it does not speak TLS."))
       }
-      async let silent = call(.milliseconds(150))
+      async let silent = call(.seconds(1))
       try await arrivals.next()?.executeThenClose { inbound, _ in await Self.drain(inbound) }
-      #expect(await silent == .timedOut(endpoint, .handshake))
+      let silence = await silent
+      #expect(silence == .timedOut(endpoint, .handshake))
       async let closed = call(.seconds(20))
       try await arrivals.next()?.executeThenClose { _, _ in }
       let closing = await closed
@@ -246,7 +249,7 @@ import Wire
     try await withServer(PeerCredentials(pool.credentials(0)), Silent()) { endpoint in
       let failure = await callFailure {
         try await PeerClient.call(
-          endpoint, credentials: pool.credentials(1), expecting: .anyMember, request: [1], timeout: .milliseconds(500))
+          endpoint, credentials: pool.credentials(1), expecting: .anyMember, request: [1], timeout: .seconds(2))
       }
       #expect(failure == .timedOut(endpoint, .answer))
     }

@@ -5,7 +5,7 @@ import Wire
 
 @testable import Agent
 
-@Suite(.timeLimit(.minutes(1))) struct PeerTransportTests {
+@Suite(.timeLimit(.minutes(3))) struct PeerTransportTests {
   @Test func `A member's request is answered and the service knows who asked`() async throws {
     let pool = try TestHosts()
     let service = ReversingService()
