@@ -27,7 +27,7 @@ final class KernelSide {
 
   init(underlay wanted: String) throws {
     network = try KernelNetwork()
-    monitor = try KernelMonitor()
+    monitor = try KernelMonitor(entries: false)
     wantedUnderlay = wanted
     underlay = try network.underlay(wanted)
     kernelAbilities = KernelAbilities.probe()

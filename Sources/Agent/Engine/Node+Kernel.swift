@@ -29,7 +29,7 @@ extension Node {
     }
     guard new.host != identity.hostID else { return }
     if let old, old.host == new.host { return }
-    guard let vtep = endpoint(of: new.host)?.address else {
+    guard let vtep = vtep(of: new.host) else {
       staleNetworks.insert(network)
       return
     }
@@ -74,7 +74,7 @@ extension Node {
   private func planInput(_ view: NetworkView) -> NetworkPlanInput {
     var remote: [MACAddress: VTEP] = [:]
     for (mac, binding) in registry.owners(of: view.id) where binding.host != identity.hostID {
-      remote[mac] = endpoint(of: binding.host)?.address
+      remote[mac] = vtep(of: binding.host)
     }
     var conflict: String?
     if case .conflict(let other) = view.state {
@@ -85,7 +85,15 @@ extension Node {
       id: view.id, name: view.name.text, vni: view.vni, bridge: view.bridge.text, encapsulation: view.encapsulation,
       encryption: view.encryption, mtu: Int(view.mtu.value), localVTEP: around.kernel.underlay.address, remote: remote,
       local: registry.localPorts(of: view.id),
-      flood: Set(registry.floodList(view.id).compactMap { endpoint(of: $0)?.address }), conflict: conflict)
+      flood: Set(registry.floodList(view.id).compactMap { vtep(of: $0) }), conflict: conflict)
+  }
+
+  /// Where tunnels to the host end; nil if it is not known, or not of the kind of address that this host's own has.
+  private func vtep(of host: HostID) -> VTEP? {
+    guard let address = endpoint(of: host)?.address, address.isV6 == around.kernel.underlay.address.isV6 else {
+      return nil
+    }
+    return address
   }
 
   /// A host that has not told yet what it has in this run of ours is neither forgotten nor cut off: what stands in the
