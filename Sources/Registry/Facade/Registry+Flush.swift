@@ -48,8 +48,10 @@ extension Registry {
   }
 
   private mutating func repeatUnconfirmed(now: Instant, sign: Sign) {
+    guard let deadline = replication.deadline, deadline <= now else { return }
     let due = replication.peers.filter { $0.value.nextRepeat.map { $0 <= now } ?? false }.keys.sorted()
     for target in due { repeatUnconfirmed(to: target, now: now, sign: sign) }
+    replication.findDeadline()
   }
 
   private mutating func repeatUnconfirmed(to target: HostID, now: Instant, sign: Sign) {
@@ -159,6 +161,7 @@ extension Registry {
 
   /// A difference of pool records that lasted: one sync may settle it with all.
   private mutating func checkHashes(now: Instant) {
+    guard let deadline = replication.deadline, deadline <= now else { return }
     let due = replication.peers.filter { $0.value.hashCheck.map { $0 <= now } ?? false }.keys.sorted()
     var hasAsked = false
     for other in due {

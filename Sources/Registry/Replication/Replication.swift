@@ -25,6 +25,8 @@ struct Replication: Sendable {
 
   let configuration: Registry.Configuration
   private(set) var peers: [HostID: Peer] = [:]
+  /// No peer is due before; it may be earlier than any is, so that no turn has to look at all of them.
+  private(set) var deadline: Instant?
   private var outbox: [HostID: [GossipFrame]] = [:]
   private var haves: [HostID: [HostID: Holding]] = [:]
   private var seen: [HostID: Set<RecordDigest>] = [:]
@@ -44,6 +46,7 @@ struct Replication: Sendable {
   mutating func peerCame(_ host: HostID, boot: Boot?, now: Instant) {
     if let peer = peers[host], peer.boot == boot { return }
     peers[host] = Peer(boot: boot, nextRepeat: now, interval: configuration.firstRepeat)
+    deadline = min(deadline ?? now, now)
   }
 
   mutating func peerWent(_ host: HostID) {
@@ -57,6 +60,9 @@ struct Replication: Sendable {
     guard var peer = peers[host] else { return }
     body(&peer)
     peers[host] = peer
+    for due in [peer.nextRepeat, peer.hashCheck] {
+      if let due { deadline = min(deadline ?? due, due) }
+    }
   }
 
   /// Hosts to which a change goes at first: all, or in a large pool a few by lot.
@@ -135,13 +141,13 @@ struct Replication: Sendable {
     return outbox.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
-  var deadline: Instant? {
-    var earliest: Instant?
+  /// After all that was due has been done.
+  mutating func findDeadline() {
+    deadline = nil
     for peer in peers.values {
       for candidate in [peer.nextRepeat, peer.hashCheck] {
-        if let candidate, earliest.map({ candidate < $0 }) ?? true { earliest = candidate }
+        if let candidate { deadline = min(deadline ?? candidate, candidate) }
       }
     }
-    return earliest
   }
 }

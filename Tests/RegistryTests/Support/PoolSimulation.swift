@@ -12,8 +12,6 @@ struct PoolSimulation {
   }
 
   private struct Delivery {
-    var at: Instant
-    var order: Int
     var from: HostID
     var to: HostID
     var bytes: [UInt8]
@@ -29,10 +27,12 @@ struct PoolSimulation {
   private(set) var syncs = 0
   private(set) var syncBytes = 0
   private(set) var rejections: [Rejection] = []
-  private var queue: [Delivery] = []
-  private var order = 0
+  /// By the time of arrival, in the order in which they were sent.
+  private var queue: [Instant: [Delivery]] = [:]
   private var generator: SeededGenerator
   private var nextAdvert: [HostID: Instant] = [:]
+  /// As each node last told.
+  private var deadlines: [HostID: Instant] = [:]
   var configuration = Registry.Configuration()
   var keepsTrace = false
 
@@ -72,6 +72,7 @@ struct PoolSimulation {
       throw error
     }
     effects += registry.flush(now: now, sign: TestKey.sign(id))
+    deadlines[id] = registry.deadline
     nodes[id] = registry
     perform(effects, of: id)
   }
@@ -108,9 +109,7 @@ struct PoolSimulation {
         let isLost = Double.random(in: 0..<1, using: &generator) < network.loss
         let delay = Int.random(in: network.delay, using: &generator)
         if isLost || isCut(id, target) || packet.count > GossipPacket.maximumPlaintext { continue }
-        order += 1
-        queue.append(
-          Delivery(at: now + .milliseconds(delay), order: order, from: id, to: target, bytes: packet))
+        queue[now + .milliseconds(delay), default: []].append(Delivery(from: id, to: target, bytes: packet))
       }
     }
   }
@@ -143,15 +142,15 @@ struct PoolSimulation {
     let end = now + duration
     while true {
       var next = end
-      for delivery in queue where delivery.at < next { next = delivery.at }
+      if let arrival = queue.keys.min(), arrival < next { next = arrival }
       for id in ids {
-        if let deadline = nodes[id]?.deadline, deadline < next { next = deadline }
+        if let deadline = deadlines[id], deadline < next { next = deadline }
         if let advert = nextAdvert[id], advert < next { next = advert }
       }
       now = max(now, next)
       deliver()
       for id in ids {
-        if let deadline = nodes[id]?.deadline, deadline <= now { run(id) { $0.advance(to: $1) } }
+        if let deadline = deadlines[id], deadline <= now { run(id) { $0.advance(to: $1) } }
         if let due = nextAdvert[id], due <= now { advertise(id) }
       }
       if now >= end { return }
@@ -168,8 +167,7 @@ struct PoolSimulation {
   }
 
   private mutating func deliver() {
-    let due = queue.filter { $0.at <= now }.sorted { ($0.at, $0.order) < ($1.at, $1.order) }
-    queue.removeAll { $0.at <= now }
+    let due = queue.keys.filter { $0 <= now }.sorted().flatMap { queue.removeValue(forKey: $0) ?? [] }
     for delivery in due {
       let frames = (try? GossipFrame.decodeAll(delivery.bytes)) ?? []
       run(delivery.to) { registry, now in
