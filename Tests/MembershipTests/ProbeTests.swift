@@ -136,6 +136,20 @@ struct ProbeTests {
     for index in 1...4 { #expect((9...11).contains(effects.frames(to: index).count(where: isPing))) }
   }
 
+  @Test func whenADeadMemberComesBackTheOtherDeadOnesArePingedAtOnce() {
+    var host = Host(members: 30)
+    for index in 1...25 { _ = host.receive(Host.rumour(Host.id(index), .dead), from: 30) }
+    let before = host.run(for: .seconds(1), answering: { frame, to in to <= Host.id(25) ? nil : ack(frame, to) })
+    #expect((2...25).count { before.frames(to: $0).contains(where: isPing) } <= 2)
+    _ = host.receive(Host.rumour(Host.id(1), .alive, 1, source: 1), from: 1)
+    let after = host.run(for: .seconds(1), answering: { frame, to in to <= Host.id(25) ? nil : ack(frame, to) })
+    #expect((2...25).allSatisfy { after.frames(to: $0).contains(where: isPing) })
+    // Then the search is over.
+    _ = host.run(for: .seconds(2), answering: { frame, to in to <= Host.id(25) ? nil : ack(frame, to) })
+    let later = host.run(for: .seconds(2), answering: { frame, to in to <= Host.id(25) ? nil : ack(frame, to) })
+    #expect((2...25).count { later.frames(to: $0).contains(where: isPing) } <= 3)
+  }
+
   @Test func aHostThatLeavesTellsAllAndProbesNobodyAnyMore() {
     var host = Host(members: 3)
     let effects = host.core.leave(now: host.now)

@@ -66,8 +66,27 @@ struct SuspicionTests {
     #expect(host.core.suspicions[Host.id(3)]?.sources == [Host.id(2)])
   }
 
+  @Test func whoSuspectsGoesOnAskingForTheSuspectByOthers() {
+    var host = Host(members: 6)
+    var effects: [Membership.Effect] = []
+    while !effects.contains(where: { if case .changed = $0 { true } else { false } }) {
+      effects = host.run(for: .milliseconds(10))
+    }
+    guard let suspect = (1...6).first(where: { host.state($0) == .suspect }) else { return }
+    effects = host.run(for: .milliseconds(1200))
+    let asked = effects.sent.compactMap { frame -> UInt32? in
+      if case .pingRequest(let sequence, Host.id(suspect)) = frame { sequence } else { nil }
+    }
+    #expect(Set(asked).count == 2)
+    #expect(asked.count == 6)
+  }
+
   @Test func beforeASuspectIsCalledDeadTheOthersAreAskedOnceMore() {
-    var host = Host(members: 4)
+    var configuration = Membership.Configuration()
+    // No probe of its own gets in the way.
+    configuration.probeInterval = .seconds(600)
+    configuration.suspicionMinimum = 5
+    var host = Host(members: 4, configuration: configuration)
     for source in 2...4 { _ = host.receive(Host.rumour(Host.id(1), .suspect, source: source), from: source) }
     // Whoever is asked knows the answer that this host has missed.
     let effects = host.run(
@@ -116,7 +135,7 @@ struct SuspicionTests {
     _ = host.core.add(Host.id(3), lastBoot: Boot(counter: 9, nonce: 1), now: host.now)
     #expect(host.state(3) == .dead)
     #expect(host.core.view(of: Host.id(3))?.boot == nil)
-    _ = host.run(for: .seconds(3), tcp: { _ in .kernel })
+    _ = host.run(for: .seconds(8), tcp: { _ in .kernel })
     #expect(host.state(3) == .agentDown)
     #expect(host.core.view(of: Host.id(3))?.boot?.counter == 9)
   }
