@@ -98,9 +98,11 @@ extension Registry {
     }
   }
 
-  /// Whether every host that answers has confirmed all that this host wrote.
+  /// Whether every host that answers has confirmed all that this host wrote. In an epidemic only those count to which
+  /// it was sent from here.
   package var isConfirmed: Bool {
-    !own.hasWaiting
+    if replication.isEpidemic { return !own.hasWaiting && replication.peers.values.allSatisfy { $0.nextRepeat == nil } }
+    return !own.hasWaiting
       && replication.peers.values.allSatisfy { $0.records.isEmpty && ($0.confirmed ?? 0) >= own.version }
   }
 

@@ -90,8 +90,10 @@ extension Registry {
     replication.confirm(other, version: holding.version, latest: own.version)
   }
 
-  /// Somebody speaks of this host in a boot, or in a version, that is still to come.
-  private mutating func noteOwn(_ seen: Boot, _ version: Version) {
+  /// Somebody speaks of this host in a boot, or in a version, that is still to come. One that is too far ahead to be
+  /// true is passed over.
+  mutating func noteOwn(_ seen: Boot, _ version: Version) {
+    guard seen.counter <= boot.counter || seen.counter - boot.counter <= Self.leap else { return }
     if seen > boot || (seen == boot && version > own.version) { effects.append(.ownBootSeen(seen)) }
   }
 

@@ -81,9 +81,7 @@ extension Registry {
   private mutating func answer(_ digest: SyncDigest, from other: HostID, sign: Sign) -> SyncDelivery {
     var delivery = SyncDelivery()
     let theirs = Dictionary(digest.holdings.map { ($0.owner, $0) }, uniquingKeysWith: { first, _ in first })
-    if let holding = theirs[host], holding.boot > boot || (holding.boot == boot && holding.version > own.version) {
-      effects.append(.ownBootSeen(holding.boot))
-    }
+    if let holding = theirs[host] { noteOwn(holding.boot, holding.version) }
     let oldest = Boot(counter: 0, nonce: 0)
     let owners = Set(ledgers.keys).union(theirs.keys).union([host]).filter { !pool.isGone($0) }.sorted()
     var behind: [Holding] = []
