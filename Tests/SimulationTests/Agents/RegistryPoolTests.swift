@@ -46,7 +46,7 @@ extension Simulation where Node == AgentNode {
 
 @Suite struct RegistryPoolTests {
   @Test(arguments: PoolCase.of([1, 2, 3, 8, 32], seeds: 2))
-  func MACsThatMoveOverABadNetworkAreAgreedUpon(size: PoolCase) throws {
+  func movesOverABadNetworkAreAgreedUpon(size: PoolCase) throws {
     var pool = Agents.formed(size.hosts, seed: size.seed, conditions: .bad)
     var script = SeededGenerator(seed: size.seed)
     for _ in 0..<20 {
