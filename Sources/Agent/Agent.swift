@@ -17,13 +17,17 @@ package enum Agent {
     let state = try StateDirectory(path: settings.stateDirectory)
     let reactor = try Reactor()
     let (errands, sender) = AsyncStream.makeStream(of: Errand.self)
+    let (changes, files) = AsyncStream.makeStream(of: StateQueue.Change.self)
     let engine = try await Engine(
-      settings: settings, name: name, state: state, reactor: reactor, errands: sender, log: log)
+      settings: settings, name: name, state: state, reactor: reactor, files: StateQueue(files), errands: sender,
+      log: log)
 
+    // They stop in the opposite order: what still has to be written is written last.
     let services: [any Service] = [
+      StateWriter(engine: engine, state: state, changes: changes),
       EngineService(engine: engine),
       PeerServer(endpoint: engine.endpoint, credentials: engine.credentials, service: engine, logger: log),
-      ErrandRunner(engine: engine, state: state, errands: errands),
+      ErrandRunner(engine: engine, errands: errands),
       try ControlServer(path: settings.socket, service: engine, logger: log),
     ]
     let group = ServiceGroup(
@@ -44,7 +48,13 @@ struct EngineService: Service {
 
   func run() async throws {
     try await engine.start()
-    try? await gracefulShutdown()
+    // Ends at a graceful shutdown, or with the reason why this run cannot go on.
+    var reason: EngineFailure?
+    for await failure in engine.failures.cancelOnGracefulShutdown() {
+      reason = failure
+      break
+    }
     await engine.stop()
+    if let reason { throw reason }
   }
 }

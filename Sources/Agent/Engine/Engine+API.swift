@@ -30,18 +30,23 @@ extension Engine: AgentService {
   package func createNetwork(_ request: API.CreateNetwork) async throws -> API.NetworkResult {
     let node = try member()
     let start = Reactor.now()
-    return try await settle(try translated { try node.createNetwork(request) }, since: start)
+    let id = try translated { try node.createNetwork(request) }
+    try await files.flush()
+    return try await settle(id, since: start)
   }
 
   package func setNetwork(_ reference: String, _ request: API.SetNetwork) async throws -> API.NetworkResult {
     let node = try member()
     let start = Reactor.now()
-    return try await settle(try translated { try node.setNetwork(reference, request) }, since: start)
+    let id = try translated { try node.setNetwork(reference, request) }
+    try await files.flush()
+    return try await settle(id, since: start)
   }
 
   package func deleteNetwork(_ reference: String) async throws {
     let node = try member()
     try translated { try node.deleteNetwork(reference) }
+    try await files.flush()
   }
 
   package func networks() async throws -> [API.Network] {

@@ -105,6 +105,13 @@ extension Engine {
         name: "pool", status: .failure,
         message: "This host was evicted: run `weft pool leave` here, then join again with a token.")
     }
+    if node.trust.currentCA == nil {
+      return API.Check(
+        name: "pool", status: .failure,
+        message:
+          "Two evictions at once left the pool without a CA, so nobody can join: evict any host that is gone for good, which makes a new one."
+      )
+    }
     if node.ca == nil {
       return API.Check(
         name: "pool", status: .warning,

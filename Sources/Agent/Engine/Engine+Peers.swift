@@ -20,7 +20,10 @@ extension Engine: PeerService {
 
   private func respond(to request: PeerMessage, from principal: PeerPrincipal) async -> PeerMessage {
     guard let node else {
-      return .refused(.init(.notJoined, "That host is in no pool itself: run `weft pool init` on it first."))
+      if phase == .unjoined {
+        return .refused(.init(.notJoined, "That host is in no pool itself: run `weft pool init` on it first."))
+      }
+      return .refused(.init(.busy, "The agent there is just starting or stopping: try again in a moment."))
     }
     switch (principal, request) {
     case (.stranger(let key), .join(let join)): return await admit(join, key: key, mayForward: true)
@@ -56,6 +59,10 @@ extension Engine: PeerService {
     guard join.identityKey == key.x963 else {
       return .refused(.init(.failed, "The join request names another key than the connection."))
     }
+    guard !node.isGone(key.hostID) else {
+      return .refused(
+        .init(.evicted, "This host left this pool or was evicted: run `weft pool leave` on it, then join anew."))
+    }
     guard let name = try? HostName(join.name) else {
       return .refused(.init(.failed, "The host's name is not one that a pool can use: set it with --name."))
     }
@@ -65,14 +72,25 @@ extension Engine: PeerService {
     }
     let now = Reactor.now()
     let outcome = ledger.redeem(id: join.tokenID, secret: join.secret, host: key.hostID, now: now)
-    if outcome == .unknown, mayForward { return await forward(join) }
+    if outcome == .unknown, mayForward {
+      // Anybody can name a token: what that costs the other hosts is bounded.
+      guard forwardLimit.allows(0, now: now) else {
+        return .refused(.init(.busy, "Too many joins come at once: try again in a few seconds."))
+      }
+      return await forward(join)
+    }
+    if outcome == .accepted || outcome == .wrongSecret { files.write(.tokens, ledger.encoded(now: now)) }
     do throws(any Error) {
-      try state.write(.tokens, ledger.encoded(now: now))
       guard outcome.admits else {
-        tell(Event(kind: "joinRefused", message: "Host \(name) was not let in: \(outcome)"))
+        if forwardLimit.allows(1, now: now) {
+          tell(Event(kind: "joinRefused", message: "Host \(name) was not let in: \(outcome)"))
+        }
         return .refused(.init(outcome.code, outcome.description))
       }
-      return .joined(try admit(key, name: name, node: node, now: now))
+      let answer = try admit(key, name: name, node: node, now: now)
+      // The use of the token and the admission have to be on disk before the certificate leaves.
+      try await files.flush()
+      return .joined(answer)
     } catch {
       log.error("join of \(name) failed: \(error)")
       return .refused(.init(.failed, "The host could not be admitted: \(error)"))
@@ -158,8 +176,8 @@ extension Engine: PeerService {
 
   /// The CA whose key this host lacks; nil if it has what it needs.
   func wantedAuthority() -> Fingerprint? {
-    guard let node, let current = node.trust.currentCA, node.ca?.fingerprint != current else { return nil }
-    return current
+    guard let node, node.ca == nil else { return nil }
+    return node.trust.currentCA
   }
 
   /// The key of the present CA came: from now on this host admits again, and shows a certificate of that CA itself.
@@ -170,8 +188,7 @@ extension Engine: PeerService {
       let ca = try? PoolCA(privateKey: authority.privateKey, certificate: certificate)
     else { return false }
     do {
-      try state.write(.authority, ca.encoded)
-      node.ca = ca
+      keep(ca, node)
       let now = Reactor.now()
       try takeCertificate(try ca.issue(for: identity.publicKey), now: now)
       node.endTurn(now)

@@ -11,24 +11,24 @@ extension Engine {
     let poolName = request.name ?? "pool-\(name.text)"
     let ca: PoolCA
     do { ca = try PoolCA(poolName: poolName, pool: .random()) } catch { throw APIError(.invalid, "\(error)") }
-    let certificate = try ca.issue(for: identity.publicKey)
     let papers = Node.Papers(
-      trust: try PoolTrust(rootCertificate: ca.certificate), certificate: certificate, ca: ca, poolRecords: [],
+      trust: try PoolTrust(rootCertificate: ca.certificate),
+      certificates: OwnCertificates(try ca.issue(for: identity.publicKey)), authorities: [ca], poolRecords: [],
       floors: [], ownStatements: [], peers: [])
-    try enter(papers)
-    let now = Reactor.now()
-    if let node {
-      let effects = try node.registry.admit(
-        identity.hostID, certificate: certificate, now: now, sign: identity.sign)
-      node.perform(effects, now: now)
-      node.endTurn(now)
-    }
+    try await enter(papers)
+    try await files.flush()
     tell(Event(kind: "poolMade", message: "Pool \(poolName) was made; this is its first host."))
     return poolStatus()
   }
 
   package func invite(_ request: API.Invite) async throws -> API.Invitation {
     let node = try member()
+    guard node.trust.currentCA != nil else {
+      throw APIError(
+        .unavailable,
+        "Two evictions at once left the pool without a CA: evict any host that is gone for good, which makes a new one."
+      )
+    }
     guard let ca = node.ca else {
       throw APIError(
         .unavailable, "The pool's new CA key is still on its way to this host: try again in a few seconds.")
@@ -43,7 +43,8 @@ extension Engine {
     } catch {
       throw APIError(.invalid, "\(error)")
     }
-    try state.write(.tokens, ledger.encoded(now: now))
+    files.write(.tokens, ledger.encoded(now: now))
+    try await files.flush()
     let others = node.membership.members.filter { $0.state == .alive }.compactMap { node.endpoint(of: $0.host) }
     guard
       let token = JoinToken(endpoints: [endpoint] + others, pin: ca.fingerprint, id: issued.id, secret: issued.secret)
@@ -63,12 +64,19 @@ extension Engine {
     }
     let answer = try await askToJoin(target, token)
     let papers = try judge(answer, seed: target)
-    try enter(papers)
+    try await enter(papers)
     tell(Event(kind: "poolJoined", message: "This host joined pool \(papers.trust.poolName)."))
     // The command is done when this host knows what the pool knows.
     if let node {
       await wait(node, until: Reactor.now() + .seconds(15)) { [weak node] in node?.isSynced ?? true }
     }
+    guard let node, node.isSynced else {
+      throw APIError(
+        .timeout,
+        "This host was admitted to pool \(papers.trust.poolName), but hears no host of it yet: check that port \(settings.port) is open for UDP and TCP both ways; it goes on trying."
+      )
+    }
+    try await files.flush()
     return poolStatus()
   }
 
@@ -96,23 +104,27 @@ extension Engine {
   /// Checks all of an answer before anything of it is kept.
   private func judge(_ answer: JoinAnswer, seed: Endpoint) throws -> Node.Papers {
     do {
-      guard let root = answer.authority.certificates.first, let current = answer.authority.certificates.last else {
-        throw PoolCAError.notAuthority
-      }
+      guard let root = answer.authority.certificates.first else { throw PoolCAError.notAuthority }
+      // The answer came from a host that the token vouches for, so its word on evictions is taken first: the signatures
+      // of all records, those of the evictions among them, are then checked by the CAs that came of them.
+      let nobody = Boot(counter: 0, nonce: 0)
+      var unchecked = Registry(host: identity.hostID, boot: nobody, seed: 0)
+      _ = unchecked.load(poolRecords: answer.poolRecords, floors: []) { _, _, _, _ in true }
       var trust = try PoolTrust(rootCertificate: root)
+      _ = trust.adopt(unchecked.revocations.map(\.payload))
       let keyring = Keyring(trust: trust)
-      var records = Registry(host: identity.hostID, boot: Boot(counter: 0, nonce: 0), seed: 0)
+      var records = Registry(host: identity.hostID, boot: nobody, seed: 0)
       _ = records.load(poolRecords: answer.poolRecords, floors: []) { author, certificate, message, signature in
         keyring.verify(author, certificate: certificate, message: message, signature: signature)
       }
-      for revocation in records.revocations { _ = try trust.apply(revocation.payload) }
+      _ = trust.adopt(records.revocations.map(\.payload))
       let own = try trust.trust(answer.certificate)
       guard own.id == identity.hostID else { throw TLSCredentialsError.otherHost(own.id) }
-      let signer = trust.currentCA.flatMap { trust.caCertificate($0) } ?? current
+      guard let signer = trust.currentCA.flatMap({ trust.caCertificate($0) }) else { throw PoolCAError.notAuthority }
       let ca = try PoolCA(privateKey: answer.authority.privateKey, certificate: signer)
       return Node.Papers(
-        trust: trust, certificate: answer.certificate, ca: ca, poolRecords: answer.poolRecords, floors: [],
-        ownStatements: [], peers: [], seeds: [seed] + answer.seeds)
+        trust: trust, certificates: OwnCertificates(answer.certificate), authorities: [ca],
+        poolRecords: answer.poolRecords, floors: [], ownStatements: [], peers: [], seeds: [seed] + answer.seeds)
     } catch let error as APIError {
       throw error
     } catch {
@@ -121,13 +133,16 @@ extension Engine {
   }
 
   /// Makes this host a member: first on disk, with the certificate as the last and deciding file, then at work.
-  private func enter(_ papers: Node.Papers) throws {
-    let credentials = try TLSCredentials(member: identity, certificate: papers.certificate, trust: papers.trust)
-    try state.write(.trust, papers.trust.encoded)
-    if let ca = papers.ca { try state.write(.authority, ca.encoded) }
-    try state.write(.poolRecords, RecordFile.encode(papers.poolRecords))
-    try state.write(.peers, PeerAddress.encode(papers.peers))
-    try state.write(.certificate, papers.certificate)
+  private func enter(_ papers: Node.Papers) async throws {
+    let credentials = try TLSCredentials(member: identity, certificates: papers.certificates, trust: papers.trust)
+    for file in SavedState.poolFiles { try state.remove(file) }
+    files.write(.trust, papers.trust.encoded)
+    files.write(.authority, AuthorityFile.encode(papers.authorities))
+    files.write(.poolRecords, RecordFile.encode(papers.poolRecords))
+    files.write(.peers, PeerAddress.encode(papers.peers, seeds: papers.seeds))
+    files.write(.certificate, papers.certificates.encoded)
+    try await files.flush()
+    guard phase == .unjoined else { throw APIError(.unavailable, "\(StateQueueError.stopped)") }
     self.credentials.replace(with: credentials)
     try startNode(papers, above: nil)
   }
@@ -138,32 +153,33 @@ extension Engine {
     isChangingPool = true
     defer { isChangingPool = false }
     let now = Reactor.now()
-    if !node.trust.revoked.contains(identity.hostID) {
+    if node.registry.hostView(identity.hostID)?.standing == .member {
       node.perform(node.membership.leave(now: now), now: now)
       node.perform(try node.registry.recordLeft(identity.hostID, now: now, sign: identity.sign), now: now)
       node.endTurn(now)
       // The word has to be out before the keys are gone; repetitions need a moment.
       await wait(node, until: now + .seconds(1)) { false }
     }
+    guard phase == .member else { throw APIError(.unavailable, "\(StateQueueError.stopped)") }
     node.stop()
     self.node = nil
+    becomeUnjoined()
     let failures = kernel.removeAll()
-    try forgetPool()
+    try await forgetPool()
     for failure in failures { tell(Event(kind: "kernelError", message: failure)) }
     log.info("left the pool")
   }
 
   /// Removes everything of the pool from the disk; the certificate goes first, so that a crash in between leaves a host
   /// in no pool. The identity goes too: a host that left stays left.
-  private func forgetPool() throws {
-    let order: [StateFile] = [
-      .certificate, .statements, .peers, .poolRecords, .floors, .trust, .authority, .tokens, .boot, .identity,
-    ]
-    for file in order { try state.remove(file) }
+  private func forgetPool() async throws {
+    // What was given to the queue must not come after the removal.
+    do { try await files.flush() } catch { log.error("\(error)") }
+    try state.remove(.certificate)
     identity = HostIdentity()
     ledger = TokenLedger()
     try state.write(.identity, identity.encoded)
-    unusedBoot = try BootCounter.advance(state)
+    for file in SavedState.poolFiles + [.tokens] { try state.remove(file) }
     credentials.replace(with: try TLSCredentials(stranger: identity))
   }
 
@@ -182,31 +198,43 @@ extension Engine {
     var trust = node.trust
     let (ca, record) = try trust.evict(view.id, members: members)
     let certificate = try ca.issue(for: identity.publicKey)
-    try state.write(.authority, ca.encoded)
-    node.ca = ca
+    keep(ca, node)
     ledger.removeAll()
-    try state.write(.tokens, ledger.encoded(now: now))
+    files.write(.tokens, ledger.encoded(now: now))
     let name = node.name(of: view.id)
     node.perform(
       try node.registry.revoke(view.id, payload: record, now: now, sign: identity.sign), now: now)
+    node.takePoolRecords(now)
     try takeCertificate(certificate, now: now)
     node.endTurn(now)
+    try await files.flush()
     tell(Event(kind: "hostEvicted", message: "Host \(name) was evicted; the pool has a new CA.", host: name))
-    return node.view(of: try node.findHost(view.id.description))
+    var evicted = node.view(of: try node.findHost(view.id.description))
+    evicted.name = name
+    return evicted
   }
 
   /// A certificate of the present CA for this host itself, told to the pool.
   func takeCertificate(_ certificate: [UInt8], now: Instant) throws {
     guard let node else { return }
-    node.certificate = certificate
-    try state.write(.certificate, certificate)
+    node.certificates.add(certificate)
+    files.write(.certificate, node.certificates.encoded)
     node.perform(
       try node.registry.admit(identity.hostID, certificate: certificate, now: now, sign: identity.sign), now: now)
-    credentials.replace(with: try TLSCredentials(member: identity, certificate: certificate, trust: node.trust))
+    credentials.replace(
+      with: try TLSCredentials(member: identity, certificates: node.certificates, trust: node.trust))
+  }
+
+  /// Keeps the key of a CA that this host made or was handed.
+  func keep(_ ca: PoolCA, _ node: Node) {
+    node.authorities.removeAll { $0.fingerprint == ca.fingerprint }
+    node.authorities.insert(ca, at: 0)
+    files.write(.authority, AuthorityFile.encode(node.authorities))
   }
 
   private func beginPoolChange() throws {
-    guard node == nil else {
+    guard phase == .unjoined else {
+      guard phase == .member else { throw Self.notReady }
       throw APIError(
         .conflict,
         "This host is in pool \(node?.trust.poolName ?? "") already: run `weft pool leave` here first if it should change."
@@ -219,8 +247,11 @@ extension Engine {
   private static let busy = APIError(
     .conflict, "Another command is making this host join or leave: wait until it is done.")
 
+  private static let notReady = APIError(.unavailable, "weftd is just starting or stopping: try again in a moment.")
+
   func member() throws -> Node {
     guard let node else {
+      guard phase == .unjoined else { throw Self.notReady }
       throw APIError(.conflict, "This host is in no pool: run `weft pool init` here, or `weft pool join` with a token.")
     }
     return node

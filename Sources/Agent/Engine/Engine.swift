@@ -21,22 +21,29 @@ package actor Engine {
   /// Where other hosts reach this one.
   nonisolated let endpoint: Endpoint
   private let errands: AsyncStream<Errand>.Continuation
+  nonisolated let files: StateQueue
+  /// Why this run cannot go on; the next one can.
+  nonisolated let failures: AsyncStream<EngineFailure>
+  private let fail: AsyncStream<EngineFailure>.Continuation
   let kernel: KernelSide
   let socket: GossipSocket
   var identity: HostIdentity
   var ledger: TokenLedger
-  /// nil while this host is in no pool.
+  /// The host as a member; nil in the other phases.
   var node: Node?
+  private(set) var phase = Phase.starting
   private var events = EventLog()
   private var followers: [UInt64: AsyncStream<API.Event>.Continuation] = [:]
   private var nextFollower: UInt64 = 0
+  /// What strangers can make this host do for a join: 0 asking the other hosts, 1 a line in the events.
+  var forwardLimit = RateLimit<Int>(burst: 20, interval: .milliseconds(500))
   /// One command that changes whether this host is in a pool at a time.
   var isChangingPool = false
 
   /// Opens everything that a start can fail on: state, kernel, port. Nothing of the system is changed before all of it
   /// was found good.
   init(
-    settings: Settings, name: HostName, state: StateDirectory, reactor: Reactor,
+    settings: Settings, name: HostName, state: StateDirectory, reactor: Reactor, files: StateQueue,
     errands: AsyncStream<Errand>.Continuation, log: Logger
   ) async throws {
     let lock = try InstanceLock(state, socket: settings.socket)
@@ -51,6 +58,8 @@ package actor Engine {
     self.state = state
     self.reactor = reactor
     self.errands = errands
+    self.files = files
+    (failures, fail) = AsyncStream.makeStream(of: EngineFailure.self)
     self.log = log
     self.kernel = kernel
     self.socket = socket
@@ -58,13 +67,29 @@ package actor Engine {
     identity = saved.identity
     unusedBoot = saved.boot
     ledger = saved.ledger
-    if let papers = saved.papers {
-      credentials = PeerCredentials(
-        try TLSCredentials(member: saved.identity, certificate: papers.certificate, trust: papers.trust))
-    } else {
-      credentials = PeerCredentials(try TLSCredentials(stranger: saved.identity))
-    }
+    credentials = PeerCredentials(try Self.credentials(saved.identity, saved.papers, log))
     papersAtStart = saved.papers
+  }
+
+  /// A member whose certificates the pool trusts no more runs on as a stranger: it can still leave.
+  private static func credentials(
+    _ identity: HostIdentity, _ papers: Node.Papers?, _ log: Logger
+  ) throws(TLSCredentialsError) -> TLSCredentials {
+    guard let papers else { return try TLSCredentials(stranger: identity) }
+    do {
+      return try TLSCredentials(member: identity, certificates: papers.certificates, trust: papers.trust)
+    } catch {
+      log.error("\(error)")
+      return try TLSCredentials(stranger: identity)
+    }
+  }
+
+  /// Where this host is in its life.
+  enum Phase {
+    case starting
+    case unjoined
+    case member
+    case stopped
   }
 
   private var papersAtStart: Node.Papers?
@@ -76,6 +101,7 @@ package actor Engine {
     log.info("weftd \(Agent.release)", metadata: ["host": "\(identity.hostID)", "underlay": "\(endpoint)"])
     guard let papers = papersAtStart else {
       log.info("in no pool yet: run `weft pool init` here, or `weft pool join` with a token")
+      phase = .unjoined
       return
     }
     papersAtStart = nil
@@ -84,11 +110,13 @@ package actor Engine {
 
   /// Stops listening; what stands in the kernel goes on forwarding.
   func stop() {
+    phase = .stopped
     if let node {
-      do { try state.write(.statements, node.registry.ownStatements) } catch { log.error("\(error)") }
+      files.write(.statements, node.papers.ownStatements)
       node.stop()
     }
     node = nil
+    files.finish()
     for follower in followers.values { follower.finish() }
     followers = [:]
     errands.finish()
@@ -106,6 +134,7 @@ package actor Engine {
   /// Makes the node for a new boot.
   func startNode(_ papers: Node.Papers, above known: Boot?) throws {
     let boot = try takeBoot(above: known)
+    node?.stop()
     let node = Node(
       Node.Surroundings(
         identity: identity, name: name, boot: boot, reactor: reactor, socket: socket, kernel: kernel,
@@ -114,9 +143,10 @@ package actor Engine {
         send: { [errands] errand in errands.yield(errand) },
         restart: { [weak self] boot in self?.assumeIsolated { $0.restartLater(above: boot) } },
         trustChanged: { [weak self] in self?.assumeIsolated { $0.trustChanged() } },
-        store: { [state] file, bytes throws(StateError) in try state.write(file, bytes) }),
+        fail: { [fail] sentence in fail.yield(EngineFailure(sentence: sentence)) }, files: files),
       papers: papers, now: Reactor.now())
     self.node = node
+    phase = .member
     node.start(papers, now: Reactor.now())
   }
 
@@ -126,12 +156,9 @@ package actor Engine {
   }
 
   private func restart(above boot: Boot) {
-    guard let old = node, old.boot <= boot else { return }
+    guard let old = node, old.boot <= boot, !isChangingPool else { return }
     log.warning("this host's boot \(boot) is known to others: starting anew above it")
-    let papers = old.papers
-    old.stop()
-    node = nil
-    do { try startNode(papers, above: boot) } catch { log.critical("\(error)") }
+    do { try startNode(old.papers, above: boot) } catch { fail.yield(EngineFailure(sentence: "\(error)")) }
   }
 
   /// An eviction changed whom this host trusts.
@@ -139,11 +166,14 @@ package actor Engine {
     guard let node else { return }
     do {
       credentials.replace(
-        with: try TLSCredentials(member: identity, certificate: node.certificate, trust: node.trust))
+        with: try TLSCredentials(member: identity, certificates: node.certificates, trust: node.trust))
     } catch {
       log.error("\(error)")
     }
   }
+
+  /// The last step out of a pool.
+  func becomeUnjoined() { phase = .unjoined }
 
   // MARK: Events
 
@@ -166,4 +196,12 @@ package actor Engine {
     for event in events.after(id ?? 0) { continuation.yield(event) }
     return stream
   }
+}
+
+/// Why a run of the agent ends before it was told to. Whatever supervises it starts the next one, which finds in the
+/// kernel what this one left there.
+struct EngineFailure: Error, CustomStringConvertible {
+  let sentence: String
+
+  var description: String { sentence }
 }

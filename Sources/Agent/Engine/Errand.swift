@@ -8,8 +8,6 @@ enum Errand: Sendable {
   case probe(HostID, at: Endpoint, sequence: UInt32)
   /// Ask any of these hosts for the key of the pool's present CA.
   case fetchCA([Endpoint])
-  /// Write a file that nobody waits for.
-  case store(StateFile, [UInt8])
 }
 
 /// Where a host was when it was last heard of.
@@ -18,7 +16,8 @@ struct PeerAddress: Hashable, Sendable {
   var endpoint: Endpoint
   var boot: Boot?
 
-  static func encode(_ peers: [PeerAddress]) -> [UInt8] {
+  /// - Parameter seeds: where members answered when this host joined, for as long as it has heard none of them.
+  static func encode(_ peers: [PeerAddress], seeds: [Endpoint]) -> [UInt8] {
     var writer = ByteWriter()
     writer.append(UInt16(min(peers.count, Int(UInt16.max))))
     for peer in peers.prefix(Int(UInt16.max)) {
@@ -27,10 +26,13 @@ struct PeerAddress: Hashable, Sendable {
       writer.append(UInt8(peer.boot == nil ? 0 : 1))
       if let boot = peer.boot { writer.append(boot) }
     }
+    for seed in seeds.prefix(maximumSeeds) { writer.append(seed) }
     return writer.bytes
   }
 
-  static func decode(_ bytes: [UInt8]) throws(WireError) -> [PeerAddress] {
+  private static let maximumSeeds = 64
+
+  static func decode(_ bytes: [UInt8]) throws(WireError) -> (peers: [PeerAddress], seeds: [Endpoint]) {
     var reader = ByteReader(bytes)
     var peers: [PeerAddress] = []
     for _ in 0..<(try reader.readUInt16("peers")) {
@@ -39,7 +41,9 @@ struct PeerAddress: Hashable, Sendable {
       let boot = try reader.readUInt8("boot mark") == 1 ? try reader.readBoot() : nil
       peers.append(PeerAddress(host: host, endpoint: endpoint, boot: boot))
     }
-    return peers
+    var seeds: [Endpoint] = []
+    while !reader.isAtEnd { seeds.append(try reader.readEndpoint()) }
+    return (peers, seeds)
   }
 }
 

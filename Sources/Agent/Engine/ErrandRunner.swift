@@ -4,10 +4,9 @@ import Security
 import ServiceLifecycle
 import Wire
 
-/// Does what the engine wants done and must not wait for: calls to other hosts, files that nobody waits for.
+/// Does what the engine wants done and must not wait for: calls to other hosts.
 struct ErrandRunner: Service {
   let engine: Engine
-  let state: StateDirectory
   let errands: AsyncStream<Errand>
 
   private static let syncTimeout: Duration = .seconds(10)
@@ -21,8 +20,6 @@ struct ErrandRunner: Service {
         case .probe(let host, let endpoint, let sequence):
           group.addTask { await probe(host, at: endpoint, sequence: sequence) }
         case .fetchCA(let endpoints): group.addTask { await fetchCA(endpoints) }
-        // In order, so that an older content never replaces a newer one.
-        case .store(let file, let bytes): await store(file, bytes)
         }
       }
       group.cancelAll()
@@ -41,10 +38,15 @@ struct ErrandRunner: Service {
         }
         request = await engine.syncAnswered(response, by: host)
       } catch {
-        let isRefusal = if case PeerClientError.refused = error { true } else { false }
+        let isRefusal =
+          switch error {
+          case PeerClientError.refused, PeerClientError.untrusted: true
+          default: false
+          }
         return await engine.syncFailed(host, "\(error)", isRefusal: isRefusal)
       }
     }
+    await engine.syncFailed(host, "It had more to tell than one sync takes.", isRefusal: false)
   }
 
   private func probe(_ host: HostID, at endpoint: Endpoint, sequence: UInt32) async {
@@ -65,10 +67,6 @@ struct ErrandRunner: Service {
         continue
       }
     }
-  }
-
-  private func store(_ file: StateFile, _ bytes: [UInt8]) async {
-    do { try state.write(file, bytes) } catch { await engine.diskFailed("\(error)") }
   }
 
   private func call(

@@ -14,7 +14,9 @@ extension Node {
   private func receive(_ bytes: [UInt8], from source: Endpoint, now: Instant) {
     counters.datagrams += 1
     let packet: GossipPacket
-    do { packet = try GossipPacket.decode(bytes) } catch { return reject("malformed datagram", from: source) }
+    do { packet = try GossipPacket.decode(bytes) } catch {
+      return reject("malformed datagram", "\(error)", from: source)
+    }
     switch packet {
     case .sealed(let header, _): open(bytes, header, from: source, now: now)
     case .who(let who): answer(who, from: source, now: now)
@@ -38,8 +40,10 @@ extension Node {
     } catch SealingError.otherReceiver {
       // It knows an earlier run of this agent: tell it of this one.
       sendHello(to: source, wantsReply: false, now: now)
+    } catch let error as SealingError {
+      reject("sealing", "\(error)", from: source)
     } catch {
-      reject("\(error)", from: source)
+      reject("malformed frames", "\(error)", from: source)
     }
   }
 
@@ -59,7 +63,7 @@ extension Node {
 
   /// "Who are you?", at most a few a second per address.
   private func ask(_ host: HostID, at source: Endpoint, now: Instant) {
-    guard whoLimit.allows(source, now: now) else { return }
+    guard whoLimit.allows(source.address, now: now) else { return }
     let who = GossipPacket.who(Who(sender: identity.hostID, senderBoot: boot, target: host))
     around.socket.send([(who.encoded(), source)])
   }
@@ -72,7 +76,7 @@ extension Node {
 
   /// Tells an address who this host is; at most a few a second per address.
   func sendHello(to target: Endpoint, wantsReply: Bool, now: Instant) {
-    guard helloLimit.allows(target, now: now), let record = registry.hostRecordBatch else { return }
+    guard helloLimit.allows(target.address, now: now), let record = registry.hostRecordBatch else { return }
     let hello = GossipPacket.hello(
       Hello(certificate: certificate, hostRecord: record, wantsReply: wantsReply)
     ).encoded()
@@ -87,6 +91,12 @@ extension Node {
     do {
       host = try trust.trust(hello.certificate)
     } catch {
+      // Perhaps it is this host that has missed an eviction: over TLS the others show an older certificate too.
+      if case .unknownCA(let stranger) = error, let endpoint = endpoint(of: stranger),
+        refusalLimit.allows(source.address, now: now)
+      {
+        return around.send(.sync(stranger, at: endpoint))
+      }
       return refuse("A host at \(source) was not let in. \(error)", from: source, now: now)
     }
     guard host.id != identity.hostID else { return }
@@ -123,7 +133,7 @@ extension Node {
         do {
           datagrams.append((try session.seal(plaintext), endpoint))
         } catch {
-          reject("\(error)", from: endpoint)
+          reject("sealing", "\(error)", from: endpoint)
         }
       }
     }

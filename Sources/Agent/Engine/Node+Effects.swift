@@ -20,7 +20,7 @@ extension Node {
       case .ownBootSeen(let boot): around.restart(boot)
       case .paused(let duration):
         around.tell(Event(kind: "paused", message: "This host's agent stood still for \(duration)."))
-      case .rejected(let reason): reject("\(reason)", from: nil)
+      case .rejected(let reason): reject("membership", "\(reason)", from: nil)
       }
     }
   }
@@ -51,6 +51,7 @@ extension Node {
       switch to {
       case .alive:
         around.tell(Event(kind: "hostAlive", message: "Host \(name) is alive.", host: name))
+        fetchCAIfNeeded()
       case .suspect:
         around.tell(Event(kind: "hostSuspect", message: "Host \(name) does not answer; it may be down.", host: name))
       case .agentDown:
@@ -81,11 +82,11 @@ extension Node {
         outbox.add([registry.advert(incarnation: membership.incarnation)], to: host)
       case .sync(let host):
         if let endpoint = endpoint(of: host) { around.send(.sync(host, at: endpoint)) }
-      case .poolRecordsChanged: poolRecordsChanged(now)
-      case .floorsChanged: store(.floors, Floor.encode(registry.floors))
+      case .poolRecordsChanged: hasNewPoolRecords = true
+      case .floorsChanged: around.files.write(.floors, Floor.encode(registry.floors))
       case .ownBootSeen(let boot): around.restart(boot)
       case .event(let event): tell(event)
-      case .rejected(let rejection): reject("\(rejection.reason)", from: nil)
+      case .rejected(let rejection): reject("registry", "\(rejection.reason)", from: nil)
       }
     }
   }
@@ -99,6 +100,7 @@ extension Node {
     }
     perform(membership.add(host, lastBoot: view.boot, now: now), now: now)
     if let record = view.record, let address = record.vteps.first {
+      lastNames[host] = record.name.text
       let endpoint = Endpoint(address: address, port: record.gossipPort)
       if lastAddresses[host] != endpoint {
         lastAddresses[host] = endpoint
@@ -120,23 +122,20 @@ extension Node {
 
   // MARK: Trust
 
-  private func poolRecordsChanged(_ now: Instant) {
-    store(.poolRecords, RecordFile.encode(registry.poolRecords))
+  /// Once a turn: pool records that are new go to disk, and what evictions among them say into the trust.
+  func takePoolRecords(_ now: Instant) {
+    guard hasNewPoolRecords else { return }
+    hasNewPoolRecords = false
+    around.files.write(.poolRecords, RecordFile.encode(registry.poolRecords))
     applyRevocations(now)
   }
 
   /// Takes what evictions say into the trust; an evicted host is forgotten at once.
   func applyRevocations(_ now: Instant) {
-    var isNew = false
-    for revocation in registry.revocations {
-      do {
-        if try trust.apply(revocation.payload) { isNew = true }
-      } catch {
-        reject("eviction of \(revocation.host): \(error)", from: nil)
-      }
-    }
+    let (isNew, faults) = trust.adopt(registry.revocations.map(\.payload))
+    for fault in faults { reject("eviction", "\(fault)", from: nil) }
     guard isNew else { return }
-    store(.trust, trust.encoded)
+    around.files.write(.trust, trust.encoded)
     keyring.update(trust: trust)
     if trust.revoked.contains(identity.hostID) {
       around.tell(
@@ -151,33 +150,18 @@ extension Node {
 
   /// Without the key of the present CA this host admits nobody; any other host has it.
   func fetchCAIfNeeded() {
-    guard let current = trust.currentCA, ca?.fingerprint != current else { return }
-    ca = nil
+    guard ca == nil else { return }
     let endpoints = membership.members.filter { $0.state == .alive }.compactMap { endpoint(of: $0.host) }
     if !endpoints.isEmpty { around.send(.fetchCA(endpoints)) }
   }
 
   // MARK: Files
 
-  func store(_ file: StateFile, _ bytes: [UInt8]) {
-    do {
-      try around.store(file, bytes)
-      if file == .poolRecords { storeFailure = nil }
-    } catch {
-      if file == .poolRecords { storeFailure = error }
-      around.log.error("\(error)")
-      around.tell(Event(kind: "diskError", message: "\(error)"))
-    }
-  }
-
-  /// A command that changed the pool is done only when the change is on disk.
-  func requireStored() throws { if let storeFailure { throw storeFailure } }
-
   func storePeers() {
     let peers = papers.peers
     guard peers != storedPeers else { return }
     storedPeers = peers
-    around.send(.store(.peers, PeerAddress.encode(peers)))
+    around.files.write(.peers, PeerAddress.encode(peers, seeds: seeds))
   }
 
   /// This host's own statements seed its next boot; they are written a little after they change, by somebody else.
@@ -190,7 +174,7 @@ extension Node {
     storeTimer = nil
     guard isSynced else { return }
     storedVersion = registry.ownVersion
-    around.send(.store(.statements, registry.ownStatements))
+    around.files.write(.statements, registry.ownStatements)
   }
 
   // MARK: Events of the registry

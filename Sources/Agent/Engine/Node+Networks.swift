@@ -19,7 +19,6 @@ extension Node {
     around.tell(
       Event(kind: "networkCreated", message: "Network \(spec.name) was created.", network: spec.name.text))
     endTurn(now)
-    try requireStored()
     return id
   }
 
@@ -74,7 +73,6 @@ extension Node {
     around.tell(
       Event(kind: "networkChanged", message: "Network \(network.name) was changed.", network: network.name.text))
     endTurn(now)
-    try requireStored()
     return network.id
   }
 
@@ -96,7 +94,6 @@ extension Node {
     around.tell(
       Event(kind: "networkDeleted", message: "Network \(network.name) was deleted.", network: network.name.text))
     endTurn(now)
-    try requireStored()
   }
 
   /// Whether every live host has said how the network stands there.

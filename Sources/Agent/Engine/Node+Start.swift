@@ -10,7 +10,10 @@ extension Node {
   func start(_ papers: Papers, now: Instant) {
     perform(
       registry.load(poolRecords: papers.poolRecords, floors: papers.floors, verify: verify), now: now)
+    // What was just read needs no writing.
+    hasNewPoolRecords = false
     applyRevocations(now)
+    admitItself(now)
     perform(registry.seed(ownStatements: papers.ownStatements), now: now)
     perform(registry.setHostRecord(hostRecord, now: now), now: now)
     let lastBoots = Dictionary(papers.peers.map { ($0.host, $0.boot) }, uniquingKeysWith: { first, _ in first })
@@ -19,27 +22,73 @@ extension Node {
         membership.add(view.id, lastBoot: view.boot ?? lastBoots[view.id] ?? nil, now: now), now: now)
     }
     perform(membership.start(now: now), now: now)
+    // Devices are marked with the pool: nothing may be made before it is known.
+    around.kernel.enter(pool: trust.pool.description)
+    reconcileAll(now)
     watchSocket()
     watchKernel()
     watchXen()
-    around.kernel.enter(pool: trust.pool.description)
-    reconcileAll(now)
-    endTurn(now)
-    let known = registry.hosts.map(\.id).filter { $0 != identity.hostID }.compactMap { endpoint(of: $0) }
-    for target in known + papers.seeds where target != around.socket.local {
-      sendHello(to: target, wantsReply: true, now: now)
-    }
-    around.reactor.schedule(at: startedAt + Self.firstSyncPatience) { [weak self] in
-      guard let self else { return }
-      trySync(Reactor.now())
-      endTurn(Reactor.now())
-    }
+    greet(now)
     trySync(now)
     endTurn(now)
   }
 
-  /// How long this host waits to hear where any of the others is before it goes on alone.
-  private static let firstSyncPatience: Duration = .seconds(3)
+  /// The first host of a pool, or one that a crash stopped in the middle of a join, is admitted by its own word: its
+  /// certificate says that it may.
+  private func admitItself(_ now: Instant) {
+    guard registry.certificate(of: identity.hostID) == nil, !isGone(identity.hostID) else { return }
+    do {
+      perform(
+        try registry.admit(identity.hostID, certificate: certificate, now: now, sign: identity.sign), now: now)
+    } catch {
+      around.log.error("\(error)")
+    }
+  }
+
+  // MARK: Finding the others
+
+  private static let greetingInterval: Duration = .seconds(1)
+  /// How long this host waits for any of the others before it goes on alone.
+  private static let firstSyncPatience: Duration = .seconds(4)
+  private static let parallelSyncs = 3
+
+  /// While no other host is heard, each of them is told again and again that this one is here.
+  func greet(_ now: Instant) {
+    nextGreeting = now + (isSynced ? Self.greetingInterval * 5 : Self.greetingInterval)
+    let members = membership.members
+    if !members.contains(where: { $0.state == .alive }) {
+      let known = members.compactMap { endpoint(of: $0.host) }
+      for target in Set(known + seeds) where target != around.socket.local {
+        sendHello(to: target, wantsReply: true, now: now)
+      }
+    }
+    trySync(now)
+  }
+
+  /// Asks some hosts at a time, those first that were heard in this run; the first answer counts. When all were asked in
+  /// vain, or nobody is there after a while, this host goes on alone.
+  func trySync(_ now: Instant) {
+    guard !isSynced else { return }
+    let others = registry.hosts.filter { view in
+      view.id != identity.hostID && view.standing == .member && !trust.revoked.contains(view.id)
+    }
+    let untried = others.filter { !syncTried.contains($0.id) }.map(\.id)
+    let heard = untried.filter { membership.state(of: $0) == .alive || registry.sealingKeys(of: $0) != nil }
+    for host in heard + untried.filter({ !heard.contains($0) }) where syncing.count < Self.parallelSyncs {
+      guard let endpoint = endpoint(of: host) else { continue }
+      syncing.insert(host)
+      syncTried.insert(host)
+      around.send(.sync(host, at: endpoint))
+    }
+    let isAlone = others.isEmpty
+    let isPatient = now < startedAt + Self.firstSyncPatience
+    let isAnyAlive = membership.members.contains { $0.state == .alive }
+    // A joiner has nothing to go on with until somebody has told it what the pool has.
+    let mustHear = !seeds.isEmpty && lastAddresses.isEmpty
+    if isAlone || (!isPatient && !isAnyAlive && !mustHear) || (syncing.isEmpty && untried.isEmpty && !isPatient) {
+      becomeSynced(now)
+    }
+  }
 
   var hostRecord: HostRecord {
     HostRecord(
@@ -62,19 +111,7 @@ extension Node {
     }
   }
 
-  // MARK: First sync
-
-  /// Asks one host after the other; when all were asked in vain, or nobody is known after a while, goes on alone.
-  func trySync(_ now: Instant) {
-    guard !isSynced, syncing == nil else { return }
-    let others = registry.hosts.map(\.id).filter { $0 != identity.hostID && !isGone($0) && !syncTried.contains($0) }
-    if let host = others.first(where: { endpoint(of: $0) != nil }), let endpoint = endpoint(of: host) {
-      syncing = host
-      syncTried.insert(host)
-      return around.send(.sync(host, at: endpoint))
-    }
-    if others.isEmpty || now >= startedAt + Self.firstSyncPatience { becomeSynced(now) }
-  }
+  // MARK: Sync
 
   /// The next request of a sync; nil at its end.
   func syncRequest(to host: HostID) -> [UInt8] { registry.syncRequest(to: host) }
@@ -86,7 +123,7 @@ extension Node {
     perform(effects, now: now)
     refusal = nil
     if next == nil {
-      syncing = nil
+      syncing.remove(host)
       becomeSynced(now)
     }
     endTurn(now)
@@ -101,7 +138,7 @@ extension Node {
       around.tell(Event(kind: "refusedByHost", message: reason, host: name(of: host)))
     }
     around.log.info("sync with \(name(of: host)) failed: \(reason)")
-    if syncing == host { syncing = nil }
+    syncing.remove(host)
     trySync(now)
     endTurn(now)
   }

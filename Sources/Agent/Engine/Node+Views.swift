@@ -20,7 +20,7 @@ extension Node {
       names.append(network.name.text)
     }
     return API.Host(
-      id: host.id.description, name: record?.name.text ?? host.id.description, state: state,
+      id: host.id.description, name: name(of: host.id), state: state,
       address: (record?.vteps.first ?? lastAddresses[host.id]?.address)?.description,
       incarnation: isSelf ? membership.incarnation : member?.incarnation ?? 0, isSelf: isSelf,
       boot: (isSelf ? boot : host.boot)?.description, version: isSelf ? registry.ownVersion : host.version,
@@ -109,6 +109,14 @@ extension Node {
       if case .conflict(let other) = network.state {
         problems.append(
           "Network \(network.name) is in conflict with network \(name(of: other)) and carries no traffic.")
+      }
+    }
+    for host in hosts {
+      switch host.state {
+      case .agentDown:
+        problems.append("The agent of host \(host.name) is silent: start weftd there; its traffic goes on.")
+      case .dead: problems.append("Host \(host.name) is dead: start it again, or evict it if it is gone for good.")
+      case .alive, .suspect, .left, .evicted: break
       }
     }
     if trust.revoked.contains(identity.hostID) {

@@ -37,16 +37,18 @@ final class Node {
     let restart: (Boot) -> Void
     /// Whom the pool trusts changed, or this host's certificate.
     let trustChanged: () -> Void
-    /// Writes what has to be on disk before anybody is told.
-    let store: (StateFile, [UInt8]) throws(StateError) -> Void
+    /// Ends this run of the agent with a sentence: only the next one can go on.
+    let fail: (String) -> Void
+    /// Files are written by it, in order, by somebody else.
+    let files: StateQueue
   }
 
   /// What the pool gave this host.
   struct Papers {
     var trust: PoolTrust
-    var certificate: [UInt8]
-    /// The CA key, by which this host can admit others; nil if an eviction replaced it and the new one is on its way.
-    var ca: PoolCA?
+    var certificates: OwnCertificates
+    /// The CA keys that this host was handed, newest first.
+    var authorities: [PoolCA]
     var poolRecords: [[UInt8]]
     var floors: [Floor]
     var ownStatements: [UInt8]
@@ -63,8 +65,8 @@ final class Node {
   let startedAt: Instant
 
   var trust: PoolTrust
-  var certificate: [UInt8]
-  var ca: PoolCA?
+  var certificates: OwnCertificates
+  var authorities: [PoolCA]
   var membership: Membership
   var registry: Registry
   /// Public keys of hosts whose certificate was once good, for signatures; also of hosts that are gone.
@@ -72,10 +74,13 @@ final class Node {
   var sessions: [HostID: PairSession] = [:]
   /// Where hosts were when they were last heard of, from disk, until they say it themselves.
   var lastAddresses: [HostID: Endpoint] = [:]
+  /// What hosts were called when they were last heard of; of hosts that are gone nothing else tells.
+  var lastNames: [HostID: String] = [:]
   var outbox = Outbox()
   var counters = Counters()
-  var whoLimit = RateLimit<Endpoint>(burst: 4, interval: .milliseconds(250))
-  var helloLimit = RateLimit<Endpoint>(burst: 4, interval: .milliseconds(250))
+  var whoLimit = RateLimit<IPAddress>(burst: 4, interval: .milliseconds(250))
+  /// By address, whatever the port: nobody gets many hellos by varying it.
+  var helloLimit = RateLimit<IPAddress>(burst: 4, interval: .milliseconds(250))
   var checkLimit = RateLimit<IPAddress>(burst: 64, interval: .milliseconds(20))
   var refusalLimit = RateLimit<IPAddress>(burst: 2, interval: .seconds(30))
 
@@ -83,14 +88,17 @@ final class Node {
   var staleNetworks: Set<NetworkID> = []
   var ports: [String: VIFPort] = [:]
   var xen: XenVIFSource?
-  /// Why the last write of pool records failed; a command that needed it is not done.
-  var storeFailure: StateError?
+  /// Pool records came or were written in this turn: they are stored, and what evictions say is taken, at its end.
+  var hasNewPoolRecords = false
   var storedPeers: [PeerAddress] = []
+  let seeds: [Endpoint]
+  private let papersAtStart: Papers
+  var nextGreeting: Instant
   /// How another host turned this one away, since the last sync that worked.
   var refusal: String?
   var isSynced = false
-  /// The host that is being asked in the first sync, and all that were.
-  var syncing: HostID?
+  /// The hosts that are being asked in the first sync, and all that were.
+  var syncing: Set<HostID> = []
   var syncTried: Set<HostID> = []
   var storedVersion: Version = 0
   var storeTimer: Reactor.Timer?
@@ -111,8 +119,11 @@ final class Node {
     sealer = Sealer(identity: around.identity, boot: around.boot)
     abilities = around.kernel.abilities
     trust = papers.trust
-    certificate = papers.certificate
-    ca = papers.ca
+    certificates = papers.certificates
+    authorities = papers.authorities
+    seeds = papers.seeds
+    papersAtStart = papers
+    nextGreeting = now
     keyring = Keyring(trust: papers.trust)
     var system = SystemRandomNumberGenerator()
     membership = Membership(host: identity.hostID, boot: boot, seed: system.next())
@@ -123,12 +134,20 @@ final class Node {
   /// All that a later node needs to take over from this one.
   var papers: Papers {
     Papers(
-      trust: trust, certificate: certificate, ca: ca, poolRecords: registry.poolRecords, floors: registry.floors,
-      ownStatements: registry.ownStatements,
+      trust: trust, certificates: certificates, authorities: authorities, poolRecords: registry.poolRecords,
+      floors: registry.floors,
+      // Before the first sync the registry has not taken up what the file said.
+      ownStatements: isSynced ? registry.ownStatements : papersAtStart.ownStatements,
       peers: lastAddresses.sorted { $0.key < $1.key }.map { host, endpoint in
         PeerAddress(host: host, endpoint: endpoint, boot: registry.hostView(host)?.boot)
-      })
+      }, seeds: seeds)
   }
+
+  /// The certificate that this host shows where there is room for one.
+  var certificate: [UInt8] { certificates.preferred(by: trust) ?? certificates.newestFirst.first ?? [] }
+
+  /// The key of the pool's present CA, by which this host can admit others; nil while it is on its way here.
+  var ca: PoolCA? { authorities.first { $0.fingerprint == trust.currentCA } }
 
   static let reconcileInterval: Duration = .seconds(30)
 
@@ -153,6 +172,7 @@ final class Node {
     guard !isStopped else { return }
     // What is set right in the kernel changes this host's statements, and those go out in the same turn.
     for _ in 0..<8 {
+      takePoolRecords(now)
       perform(registry.flush(now: now, sign: identity.sign), now: now)
       guard !staleNetworks.isEmpty else { break }
       sendOutbox(now)
@@ -167,7 +187,7 @@ final class Node {
 
   /// One timer for the earliest of all deadlines.
   private func arm(_ now: Instant) {
-    var deadline = nextReconcile
+    var deadline = min(nextReconcile, nextGreeting)
     for other in [membership.deadline, registry.deadline, waiters.map(\.deadline).min()] {
       if let other, other < deadline { deadline = other }
     }
@@ -180,12 +200,15 @@ final class Node {
 
   private func timeHasCome() {
     timer = nil
+    guard !isStopped else { return }
     let now = Reactor.now()
+    if nextGreeting <= now { greet(now) }
     perform(membership.advance(to: now), now: now)
     perform(registry.advance(to: now), now: now)
     if nextReconcile <= now {
       nextReconcile = now + Self.reconcileInterval
       reconcileAll(now)
+      fetchCAIfNeeded()
     }
     endTurn(now)
   }
@@ -216,9 +239,16 @@ final class Node {
 
   // MARK: Small answers
 
-  func reject(_ reason: String, from source: Endpoint?) {
-    counters.rejected[reason, default: 0] += 1
-    around.log.debug("dropped", metadata: ["reason": "\(reason)", "from": "\(source.map { "\($0)" } ?? "?")"])
+  /// Counts and logs what was dropped.
+  ///
+  /// - Parameters:
+  ///   - kind: one of a fixed set of words; the counters have no more keys than there are such words.
+  ///   - detail: whatever else is known.
+  func reject(_ kind: String, _ detail: @autoclosure () -> String = "", from source: Endpoint?) {
+    counters.rejected[kind, default: 0] += 1
+    around.log.debug(
+      "dropped",
+      metadata: ["reason": "\(kind)", "detail": "\(detail())", "from": "\(source.map { "\($0)" } ?? "?")"])
   }
 
   /// A host was turned away: one line in the events, not a flood of them.
@@ -245,7 +275,7 @@ final class Node {
   /// How people call a host.
   func name(of host: HostID) -> String {
     if host == identity.hostID { return around.name.text }
-    return registry.hostView(host)?.record?.name.text ?? host.description
+    return registry.hostView(host)?.record?.name.text ?? lastNames[host] ?? host.description
   }
 
   func name(of network: NetworkID) -> String { registry.network(network)?.name.text ?? network.description }

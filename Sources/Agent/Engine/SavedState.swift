@@ -26,21 +26,27 @@ struct SavedState {
     } else {
       ledger = TokenLedger()
     }
-    guard let certificate = try state.read(.certificate) else {
+    guard let certificates = try state.read(.certificate) else {
+      // A leave or a join that a crash cut short: without the certificate none of it counts.
+      for file in Self.poolFiles { try state.remove(file) }
       papers = nil
       return
     }
     guard let trust = try state.read(.trust) else { throw SavedStateError.missing("trust") }
     guard let records = try state.read(.poolRecords) else { throw SavedStateError.missing("pool records") }
+    let (peers, seeds) = try PeerAddress.decode(try state.read(.peers) ?? [0, 0])
     papers = Node.Papers(
       trust: try PoolTrust(encoded: trust),
-      certificate: certificate,
-      ca: try state.read(.authority).map { bytes in try PoolCA(encoded: bytes) },
+      certificates: try OwnCertificates(encoded: certificates),
+      authorities: try AuthorityFile.decode(try state.read(.authority) ?? []),
       poolRecords: try RecordFile.decode(records),
       floors: try Floor.decode(try state.read(.floors) ?? []),
       ownStatements: try state.read(.statements) ?? [],
-      peers: try PeerAddress.decode(try state.read(.peers) ?? [0, 0]))
+      peers: peers, seeds: seeds)
   }
+
+  /// What only a member has, but for the certificate that makes it one.
+  static let poolFiles: [StateFile] = [.statements, .peers, .poolRecords, .floors, .trust, .authority]
 }
 
 /// The directory says that this host is in a pool and lacks what a member has.
