@@ -196,6 +196,15 @@ final class TestPool {
     let lines = Files.text(host.log).split(separator: "\n").suffix(40)
     print("--- the last \(lines.count) lines of the agent of \(host.name)")
     for line in lines { print("    \(line)") }
+    guard host.agent?.isRunning == true else { return }
+    for words in [["pool", "status"], ["host", "list"], ["network", "list"], ["mac", "list"]] {
+      guard let answer = try? host.attempt(words, within: 5) else { continue }
+      print("--- weft \(words.joined(separator: " ")) on \(host.name)")
+      for line in (answer.output + answer.errors).split(separator: "\n") { print("    \(line)") }
+    }
+    guard let ports = try? run(["bridge", "-n", host.namespace.name, "link"]).output else { return }
+    print("--- the bridge ports of \(host.name)")
+    for line in ports.split(separator: "\n") { print("    \(line)") }
   }
 }
 
