@@ -109,7 +109,7 @@ let package = Package(
     .testTarget(
       name: "AgentTests",
       dependencies: [
-        "Agent", "CLinux", "Membership", "Security", "Wire",
+        "Agent", "CLinux", "Membership", "Registry", "Security", "Wire",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -123,3 +123,20 @@ let package = Package(
     .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "Wire"], swiftSettings: strict),
   ]
 )
+
+// MARK: FUZZ
+// The fuzz targets exist only when Tests/Fuzz/run.sh asks for them: what they look into is built for libFuzzer then, with
+// optimization, as the fuzzer lives on speed; other packages are built as for the tests.
+if Context.environment["FUZZ"] != nil {
+  let fuzzing: [SwiftSetting] = [.unsafeFlags(["-sanitize=fuzzer", "-O"])]
+  let watched: Set = ["Wire", "Membership", "Registry", "Security", "Agent"]
+  for target in package.targets where watched.contains(target.name) { target.swiftSettings? += fuzzing }
+  package.targets.append(
+    .executableTarget(
+      name: "WeftFuzz",
+      dependencies: [
+        "Agent", "Membership", "Registry", "Security", "Wire", .product(name: "Crypto", package: "swift-crypto"),
+      ], path: "Tests/Fuzz", exclude: ["run.sh"],
+      swiftSettings: strict + fuzzing + [.unsafeFlags(["-parse-as-library"])],
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
+}

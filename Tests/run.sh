@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Every test of Weft: packages that are missing, a debug build, format, arrows, unit tests, simulation, kernel tests, end
-# to end tests with the real binaries, the quickstart and a short run of the benchmark with a release build.
+# to end tests with the real binaries, a short run of the fuzz targets, the quickstart and a short run of the benchmark
+# with a release build.
 # The last line counts them: `N passed, M failed`; the exit code is not 0 if one failed.
 #
-#   sudo Tests/run.sh [STAGE ...]     all stages, or some of: style unit simulation kernel end-to-end quickstart bench
+#   sudo Tests/run.sh [STAGE ...]     all stages, or some of: style unit simulation kernel end-to-end fuzz quickstart bench
 set -uo pipefail
 export LC_ALL=C.UTF-8
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stages=("$@")
-((${#stages[@]} > 0)) || stages=(style unit simulation kernel end-to-end quickstart bench)
+((${#stages[@]} > 0)) || stages=(style unit simulation kernel end-to-end fuzz quickstart bench)
 passed=0
 failed=0
 failures=()
@@ -112,7 +113,7 @@ sweep() {
 if wanted style; then
   say "style"
   check "the format of every Swift file" swift format lint --strict -r Sources Tests Package.swift
-  for script in Deploy/*.sh Tests/*.sh Tests/Bench/*.sh .ci/run; do
+  for script in Deploy/*.sh Tests/*.sh Tests/Bench/*.sh Tests/Fuzz/*.sh .ci/run; do
     check "the syntax of $script" bash -n "$script"
   done
   Tests/arrows.sh | tee "$logs/arrows"
@@ -131,6 +132,13 @@ wanted kernel && suite kernel 600 KernelTests
 if wanted end-to-end; then
   suite end-to-end 1500 EndToEndTests --no-parallel
   sweep
+fi
+
+# ---------------------------------------------------------------------------------------------- fuzz targets
+
+if wanted fuzz; then
+  say "fuzz targets, short"
+  check "20 seconds of changed bytes for each fuzz target" Tests/Fuzz/run.sh 20
 fi
 
 # ---------------------------------------------------------------------------------------------- tests of the release build

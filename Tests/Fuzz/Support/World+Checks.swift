@@ -1,0 +1,54 @@
+import Wire
+
+@testable import Registry
+
+// What must hold at the end of every input.
+extension World {
+  mutating func checkAtEnd() {
+    pass(.seconds(3))
+    _ = (registry.networks, registry.hosts, registry.bindings, registry.excess, registry.smallestUnderlayMTU)
+    for number in 0..<3 {
+      _ = (registry.floodList(Self.network(number)), registry.localPorts(of: Self.network(number)))
+    }
+    checkStored()
+    checkSeed()
+    pass(.seconds(2000))
+  }
+
+  /// What goes to disk is taken up again, and in any order.
+  private func checkStored() {
+    let records = registry.poolRecords
+    for order in [records, records.reversed()] {
+      var other = Registry(host: registry.host, boot: Self.boot(2), seed: 9)
+      _ = other.load(poolRecords: order, floors: registry.floors, verify: Self.verify)
+      require(other.poolHash == registry.poolHash, "the stored pool records are taken up again")
+      require(other.poolRecords == records, "the stored pool records come back in the same order")
+      // A host that is this one has no floor here.
+      require(other.floors == registry.floors, "the stored floors are taken up again")
+    }
+  }
+
+  private func checkSeed() {
+    let bytes = registry.ownStatements
+    var other = Registry(host: registry.host, boot: Self.boot(2), seed: 9)
+    let rejected = other.seed(ownStatements: bytes).contains { if case .rejected = $0 { true } else { false } }
+    require(!rejected, "the stored statements are taken up again")
+    guard !bytes.isEmpty else { return }
+    let batch = required("the stored statements are a batch") { try Batch(bytes: bytes) }
+    require(other.previousOwn?.statements.count == batch.statements.count, "no stored statement is lost")
+  }
+
+  /// A sync between two honest hosts ends, and afterwards both have the same pool records.
+  static func checkSync(_ left: inout World, _ right: inout World) {
+    var next: [UInt8]? = left.registry.syncRequest(to: right.registry.host)
+    var rounds = 0
+    while let request = next {
+      rounds += 1
+      require(rounds <= 32, "a sync ends")
+      next = left.finish(right.respond(request, from: left.registry.host), from: right.registry.host)
+    }
+    let areMembers =
+      !left.registry.pool.isGone(right.registry.host) && !right.registry.pool.isGone(left.registry.host)
+    if areMembers { require(left.registry.poolHash == right.registry.poolHash, "after a sync both have all records") }
+  }
+}
