@@ -190,6 +190,7 @@ extension EndToEnd {
       try withPool(3) { pool in
         let blue = try pool.network("blue")
         let old = try pool.guest(on: pool[3], blue)
+        try pool.expect(old.mac, in: blue, on: pool[3])
         pool[3].crashAgent()
         try pool.cut(pool[3])
         let joiner = try pool.addHost()
