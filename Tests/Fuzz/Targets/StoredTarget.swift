@@ -67,6 +67,12 @@ struct StoredTarget: FuzzTarget {
     if let floors = try? Floor.decode(bytes) {
       require(Floor.encode(floors) == bytes, "the file of floors is written as it was read")
     }
+    if let (peers, seeds) = try? PeerAddress.decode(bytes), seeds.count <= 64 {
+      let again = required("the file of peers is read") {
+        try PeerAddress.decode(PeerAddress.encode(peers, seeds: seeds))
+      }
+      require(again.peers == peers && again.seeds == seeds, "the file of peers is read as it was written")
+    }
     var registry = Registry(host: World.host(1), boot: World.boot(9), seed: 1)
     for effect in registry.seed(ownStatements: bytes) { _ = effect }
   }
@@ -115,9 +121,15 @@ struct StoredTarget: FuzzTarget {
       [UInt8(index + 1)] + form.dropFirst(9).dropLast(8)
     }
     let boot = World.boot(1)
+    let peers = [1, 2].map { number in
+      PeerAddress(
+        host: World.host(number), endpoint: Endpoint(address: .v4(0xc000_0201), port: 7677),
+        boot: number == 1 ? nil : boot)
+    }
     let files = [
       RecordFile.encode(Seeds.records().map(\.bytes)),
       Floor.encode([Floor(host: World.host(2), boot: boot, version: 3)]),
+      PeerAddress.encode(peers, seeds: [Endpoint(address: .v4(0xc000_0203), port: 7677)]),
       World(host: 1).registry.ownStatements,
     ]
     return forms.map { [0] + $0 } + payloads + [[6] + StateEnvelope.seal([1, 2, 3], as: .peers)]
