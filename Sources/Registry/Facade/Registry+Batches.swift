@@ -201,7 +201,7 @@ extension Registry {
     for case .network(let network) in keys {
       guard let status = statuses.status(of: owner, network: network) else { continue }
       if status.takesFlood { effects.append(.floodChanged(network)) }
-      if status.standing != .stands { effects.append(.networkChanged(network)) }
+      if status.standing.problem != nil { effects.append(.networkChanged(network)) }
     }
     for key in claimed where local.knows(key) {
       local.remoteChanged(key, isWithdrawal: false, index: index, now: now)

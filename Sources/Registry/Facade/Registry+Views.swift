@@ -27,10 +27,8 @@ extension Registry {
     var problems: [HostProblem] = []
     var standing: [HostID] = []
     for (other, status) in statuses.statuses(of: network.id) where !index.hidden.contains(other) {
-      switch status.standing {
-      case .stands: standing.append(other)
-      case .fails(let reason): problems.append(HostProblem(host: other, reason: reason))
-      }
+      if status.standing.carriesTraffic { standing.append(other) }
+      if let reason = status.standing.problem { problems.append(HostProblem(host: other, reason: reason)) }
     }
     let state: NetworkView.State = earlier.map { .conflict(with: $0) } ?? (problems.isEmpty ? .ok : .degraded)
     return NetworkView(
@@ -113,6 +111,22 @@ extension Registry {
     var ports: [MACAddress: String] = [:]
     for (key, mac) in local.macs where key.network == network { ports[key.mac] = mac.toldPort }
     return ports
+  }
+
+  /// The port on which the MAC is live here; nil if it is not.
+  package func localPort(_ network: NetworkID, _ mac: MACAddress) -> String? {
+    local.macs[BindingKey(network: network, mac: mac)]?.toldPort
+  }
+
+  /// The VIFs here that have the MAC, live or not, in the order of their names.
+  package func vifs(of network: NetworkID, having mac: MACAddress) -> [String] {
+    local.macs[BindingKey(network: network, mac: mac)]?.sortedVIFs ?? []
+  }
+
+  /// Whether the VIF has a MAC, and each of them is live on it.
+  package func isAllLive(vif name: String) -> Bool {
+    guard let vif = local.vifs[name], !vif.macs.isEmpty else { return false }
+    return vif.macs.allSatisfy { localPort(vif.network, $0) == name }
   }
 
   /// How many frames, addresses and claims exceeded a VIF's limits.

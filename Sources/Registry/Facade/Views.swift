@@ -6,7 +6,7 @@ package struct NetworkView: Hashable, Sendable {
     case ok
     /// An earlier network has its VNI or bridge: it carries no traffic.
     case conflict(with: NetworkID)
-    /// It does not stand on some live host; see `problems`.
+    /// It does not stand on some live host, or not as it should; see `problems`.
     case degraded
   }
 
@@ -19,7 +19,7 @@ package struct NetworkView: Hashable, Sendable {
   package var mtu: NetworkMTU
   package var options: [NetworkOption]
   package var state: State
-  /// Visible hosts on which the network does not stand, with their reasons, in the order of host IDs.
+  /// Visible hosts on which the network does not stand as it should, with their reasons, in the order of host IDs.
   package var problems: [HostProblem]
   /// Visible hosts that say that the network stands there, in order.
   package var standing: [HostID]

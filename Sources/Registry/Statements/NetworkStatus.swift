@@ -3,8 +3,26 @@ import Wire
 /// Whether a network stands on a host.
 package enum NetworkStanding: Hashable, Sendable {
   case stands
+  /// It stands and carries traffic; the sentence says what is wrong all the same.
+  case complains(String)
   /// It does not, and the sentence says why.
   case fails(String)
+
+  /// Frames come and go through the network's tunnel.
+  package var carriesTraffic: Bool {
+    switch self {
+    case .stands, .complains: true
+    case .fails: false
+    }
+  }
+
+  /// What is wrong; nil if nothing is.
+  package var problem: String? {
+    switch self {
+    case .stands: nil
+    case .complains(let reason), .fails(let reason): reason
+    }
+  }
 }
 
 /// A host's statement about one network.
@@ -21,12 +39,16 @@ package struct NetworkStatus: Hashable, Sendable {
   }
 
   /// Whether the host belongs on the network's flood list.
-  package var takesFlood: Bool { hasVIF && standing == .stands }
+  package var takesFlood: Bool { hasVIF && standing.carriesTraffic }
 
   package var bytes: [UInt8] {
     var writer = FieldWriter()
     switch standing {
     case .stands: writer.append(1, UInt8(1))
+    // A release that knows no complaints reads that the network stands.
+    case .complains(let reason):
+      writer.append(1, UInt8(1))
+      writer.append(2, reason.prefixed(Self.maximumReasonSize))
     case .fails(let reason):
       writer.append(1, UInt8(2))
       writer.append(2, reason.prefixed(Self.maximumReasonSize))
@@ -45,12 +67,14 @@ package struct NetworkStatus: Hashable, Sendable {
   /// nil if the host says that the network is no more there.
   package static func read(_ bytes: [UInt8]) throws(WireError) -> NetworkStatus? {
     let fields = try FieldTable(bytes)
+    let reason = try fields.text(2, maximum: maximumReasonSize, "reason") ?? ""
     let hasVIF = try fields.uint8(3, "VIF flag") ?? 0 & 1
     switch try fields.uint8(1, "network standing") ?? 0 {
     case 0: return nil
-    case 1: return NetworkStatus(standing: .stands, hasVIF: hasVIF == 1)
+    case 1:
+      let standing: NetworkStanding = reason.isEmpty ? .stands : .complains(reason)
+      return NetworkStatus(standing: standing, hasVIF: hasVIF == 1)
     default:
-      let reason = try fields.text(2, maximum: maximumReasonSize, "reason") ?? ""
       return NetworkStatus(standing: .fails(reason), hasVIF: hasVIF == 1)
     }
   }
