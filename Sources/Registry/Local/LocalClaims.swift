@@ -49,7 +49,14 @@ struct LocalClaims: Sendable {
         now: now)
       outcomes.append(.occupancy(network))
     }
-    if let station { associate(station, with: name, network) }
+    if let station {
+      associate(station, with: name, network)
+      if vifs[name]?.roseUnnamed == true {
+        vifs[name]?.roseUnnamed = false
+        let key = BindingKey(network: network, mac: station)
+        becomeLive(key, at: name, isFrame: false, index: index, now: now)
+      }
+    }
     for mac in vifs[name]?.macs ?? [] { tell(BindingKey(network: network, mac: mac), now: now) }
   }
 
@@ -58,6 +65,7 @@ struct LocalClaims: Sendable {
     vifs[name]?.carrier = isUp
     if !isUp, vif.carrier != false { vifs[name]?.fellAt = now }
     guard vif.isNetback else { return }
+    if !isUp { vifs[name]?.roseUnnamed = false } else if isChange { vifs[name]?.roseUnnamed = vif.declaredMAC == nil }
     for mac in vif.macs {
       let key = BindingKey(network: vif.network, mac: mac)
       if !isUp {

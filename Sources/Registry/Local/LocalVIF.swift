@@ -11,6 +11,8 @@ struct LocalVIF: Sendable {
   var carrier: Bool?
   /// The MACs found behind it, in the order in which they came.
   var macs: [MACAddress] = []
+  /// The carrier of this netback port rose before anybody said which MAC is behind it: the guest runs since.
+  var roseUnnamed = false
   /// When the carrier fell.
   var fellAt: Instant?
   /// Frames, addresses and claims beyond the limits.
