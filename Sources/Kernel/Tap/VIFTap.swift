@@ -8,8 +8,8 @@ import Wire
 /// its header), `announcements` after that (ARP, RARP and neighbour discovery only), which costs a busy guest nothing.
 /// Frames are seen before the bridge takes them. For one thread.
 ///
-/// Giving it up waits for a grace period of the kernel (about 5 ms): change the mode with `mode`, and drop a tap only
-/// when its VIF is gone.
+/// Closing the socket waits for a grace period of the kernel (about 5 ms): change the mode with `setMode`, drop a tap
+/// only when its VIF is gone, and where 5 ms are too long `detach` it and close the descriptor elsewhere.
 package final class VIFTap {
   package enum Mode: Hashable, Sendable {
     case discover
@@ -26,6 +26,7 @@ package final class VIFTap {
   package let interface: Int32
   package private(set) var mode: Mode
   private let buffer: UnsafeMutableRawBufferPointer
+  private var isDetached = false
 
   /// - Parameter interface: the VIF's number.
   package init(interface: Int32, mode: Mode) throws(KernelError) {
@@ -40,13 +41,24 @@ package final class VIFTap {
   }
 
   deinit {
-    close(descriptor)
+    if !isDetached { Glibc.close(descriptor) }
     buffer.deallocate()
+  }
+
+  /// Gives up the socket without closing it, which the caller does where it may take time. Nothing is received any more.
+  package func detach() -> Int32 {
+    isDetached = true
+    return descriptor
+  }
+
+  /// Closes detached sockets, about 5 ms for each.
+  package static func close(_ descriptors: [Int32]) {
+    for descriptor in descriptors { Glibc.close(descriptor) }
   }
 
   /// Changes what is passed on, from the next frame on and without a gap. Frames that wait already stay.
   package func setMode(_ mode: Mode) throws(KernelError) {
-    guard mode != self.mode else { return }
+    guard mode != self.mode, !isDetached else { return }
     let result = weft_tap_filter(descriptor, mode.filter)
     guard result == 0 else {
       throw .refused(operation: "change the filter on", object: "interface \(interface)", code: -result, message: nil)
@@ -59,6 +71,7 @@ package final class VIFTap {
   ///
   /// - Throws: ENETDOWN once after the interface went down, ENODEV or ENXIO when it is gone.
   package func receive() throws(KernelError) -> [Announcement] {
+    guard !isDetached else { return [] }
     var lengths = [UInt32](repeating: 0, count: Self.frameLimit)
     let count = weft_tap_receive(descriptor, buffer.baseAddress, Self.slot, UInt32(Self.frameLimit), &lengths)
     guard count >= 0 else {
