@@ -92,7 +92,7 @@ package struct TunnelState: Hashable, Sendable {
   }
 
   /// Whether this can become `wanted` while it lives.
-  func canBecome(_ wanted: TunnelState) -> Bool {
+  package func canBecome(_ wanted: TunnelState) -> Bool {
     !isWrongForLife && name == wanted.name && vni == wanted.vni && port == wanted.port
       && local.isV6 == wanted.local.isV6
   }

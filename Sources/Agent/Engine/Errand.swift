@@ -8,6 +8,10 @@ enum Errand: Sendable {
   case probe(HostID, at: Endpoint, sequence: UInt32)
   /// Ask any of these hosts for the key of the pool's present CA.
   case fetchCA([Endpoint])
+  /// Have the host's firewall let through what our bridges forward.
+  case exempt(FirewallExemption.Request)
+  /// Close descriptors that take their time to be closed.
+  case close([Int32])
 }
 
 /// Where a host was when it was last heard of.

@@ -20,6 +20,8 @@ struct ErrandRunner: Service {
         case .probe(let host, let endpoint, let sequence):
           group.addTask { await probe(host, at: endpoint, sequence: sequence) }
         case .fetchCA(let endpoints): group.addTask { await fetchCA(endpoints) }
+        case .exempt(let request): group.addTask { await exempt(request) }
+        case .close(let descriptors): group.addTask { await close(descriptors) }
         }
       }
       group.cancelAll()

@@ -7,7 +7,7 @@ import Wire
 /// to change it. It belongs to the engine's thread.
 final class KernelSide {
   let network: KernelNetwork
-  let monitor: KernelMonitor
+  private(set) var monitor: KernelMonitor
   private(set) var underlay: Underlay
   /// What was found by trying at start.
   let kernelAbilities: KernelAbilities
@@ -24,6 +24,8 @@ final class KernelSide {
   private var ownLinks: [Int32: NetworkID] = [:]
   /// The kernel's state as last dumped, with what was changed since.
   private(set) var observed = OverlayState()
+  /// When everything was last dumped because something could not be set.
+  private var lastLook: Instant?
 
   init(underlay wanted: String) throws {
     network = try KernelNetwork()
@@ -39,6 +41,9 @@ final class KernelSide {
     self.abilities = abilities
     applier = OverlayApplier(kernel: network, pool: "")
   }
+
+  /// A monitor in place of one that cannot be read any more. What changed in between is for a dump to find.
+  func reopenMonitor() throws { monitor = try KernelMonitor(entries: false) }
 
   // MARK: Links
 
@@ -97,48 +102,70 @@ final class KernelSide {
     _ = try refreshLinks()
   }
 
+  /// How networks stand after they were set right.
+  struct Outcome {
+    /// Why networks do not carry traffic here.
+    var failures: [NetworkID: String] = [:]
+    /// What is wrong with networks that do.
+    var complaints: [NetworkID: String] = [:]
+    /// Something of them could not be done: they are to be tried again.
+    var retries: Set<NetworkID> = []
+  }
+
   /// Brings the networks of `inputs` about, and takes away those of `gone`.
   ///
   /// - Parameter keeps: what is not to be removed for now.
-  /// - Returns: why networks do not stand, by network.
   func bringAbout(
-    _ inputs: [NetworkPlanInput], gone: Set<NetworkID>, host: HostID, keeps: (Change) -> Bool
-  ) -> [NetworkID: String] {
+    _ inputs: [NetworkPlanInput], gone: Set<NetworkID>, host: HostID, now: Instant, keeps: (Change) -> Bool
+  ) -> Outcome {
     let (desired, problems) = OverlayState.desired(inputs, pool: pool, host: host, mechanisms: mechanisms)
-    var failures = problems.mapValues { "\($0)" }
+    var outcome = Outcome()
+    outcome.failures = problems.mapValues { "\($0)" }
     let scope = Set(inputs.map(\.id)).union(gone)
     let known = OverlayState(
       networks: observed.networks.filter { scope.contains($0.key) }, suspended: observed.suspended,
       others: observed.others)
+    var touched: Set<NetworkID> = []
+    var errors: [NetworkID: String] = [:]
     for var plan in OverlayState.plan(from: known, to: desired) {
-      if let problem = plan.problem { failures[plan.network] = "\(problem)" }
+      if let problem = plan.problem { outcome.failures[plan.network] = "\(problem)" }
       plan.changes.removeAll(where: keeps)
       guard !plan.changes.isEmpty else { continue }
-      if let error = applier.apply(plan.changes).first { failures[plan.network] = "\(error)" }
-      didChange(plan, desired)
+      let result = applier.carryOut(plan.changes)
+      // Only what was done counts as seen: what failed or was kept stays different from what is wanted.
+      for change in result.done { observed.networks[plan.network]?.note(change) }
+      if plan.changes.contains(where: \.isAboutDevice) { touched.insert(plan.network) }
+      if result.done.count < plan.changes.count { outcome.retries.insert(plan.network) }
+      if let error = result.errors.first { errors[plan.network] = "\(error)" }
     }
-    return failures
+    // One look serves all networks; one that fails again and again must not become a storm of dumps.
+    if !touched.isEmpty || (!outcome.retries.isEmpty && lastLook.map { now - $0 >= .seconds(1) } ?? true) {
+      lookAgain(at: touched.union(outcome.retries), wanted: desired)
+      lastLook = now
+    }
+    for (network, sentence) in errors where outcome.failures[network] == nil {
+      if stands(network, as: desired) {
+        outcome.complaints[network] = sentence
+      } else {
+        outcome.failures[network] = sentence
+      }
+    }
+    return outcome
   }
 
-  /// Entries are taken for what was asked; devices are looked at again, for their numbers.
-  private func didChange(_ plan: NetworkPlan, _ desired: OverlayState) {
-    let isAboutDevices = plan.changes.contains { change in
-      switch change {
-      case .ensureBridge, .ensureTunnel, .removeTunnel, .removeBridge: true
-      case .setRemote, .setLocal, .addFlood, .removeFlood, .removeTunnelEntry, .removeBridgeEntry: false
-      }
-    }
-    if isAboutDevices {
-      if let found = try? applier.observe(wanted: desired) {
-        observed.networks[plan.network] = found.networks[plan.network]
-        observed.others = found.others
-      }
-      _ = try? refreshLinks()
-    } else if let wanted = desired.networks[plan.network] {
-      let ports = observed.networks[plan.network]?.ports ?? []
-      observed.networks[plan.network] = wanted
-      observed.networks[plan.network]?.ports = ports
-    }
+  /// Whether the network's tunnel is there and in its bridge, whatever else of it is not as it should be.
+  private func stands(_ id: NetworkID, as desired: OverlayState) -> Bool {
+    guard let wanted = desired.networks[id]?.tunnel, let found = observed.networks[id]?.tunnel else { return false }
+    return found.canBecome(wanted) && found.local == wanted.local && found.bridge == wanted.bridge
+      && tunnels[id].flatMap { links[$0]?.isUp } ?? false
+  }
+
+  /// Compares what was remembered of these networks with what really stands, by one dump for all of them.
+  func lookAgain(at networks: Set<NetworkID>, wanted: OverlayState = OverlayState()) {
+    guard let found = try? applier.observe(wanted: wanted) else { return }
+    for network in networks { observed.networks[network] = found.networks[network] }
+    observed.others = found.others
+    _ = try? refreshLinks()
   }
 
   func portsChanged(_ network: NetworkID, _ ports: Set<String>) { observed.networks[network]?.ports = ports }
@@ -157,13 +184,49 @@ final class KernelSide {
   func setLocal(_ mac: MACAddress, network id: NetworkID, port: Int32) -> KernelError? {
     var changes: [FDBChange] = [.setPort(mac, port: port)]
     if let tunnel = tunnels[id] { changes.append(.removeTunnelEntry(mac, tunnel: tunnel)) }
-    let failure = network.apply(changes).first?.error
-    observed.networks[id]?.tunnelEntries[mac] = nil
-    if let name = links[port]?.name { observed.networks[id]?.bridgeEntries[mac] = BridgeEntry(port: name) }
-    return failure
+    let failures = network.apply(changes)
+    if !failures.contains(where: { $0.index == 1 }) { observed.networks[id]?.tunnelEntries[mac] = nil }
+    if !failures.contains(where: { $0.index == 0 }), let name = links[port]?.name {
+      observed.networks[id]?.bridgeEntries[mac] = BridgeEntry(port: name)
+    }
+    return failures.first?.error
+  }
+
+  /// Nobody has the MAC any more: its entries go, if `keeps` lets them.
+  ///
+  /// - Returns: whether none is left.
+  func remove(_ mac: MACAddress, network id: NetworkID, keeps: (Change) -> Bool) -> Bool {
+    guard let state = observed.networks[id] else { return true }
+    var changes: [Change] = []
+    if let entry = state.bridgeEntries[mac] { changes.append(.removeBridgeEntry(mac, port: entry.port)) }
+    if state.tunnelEntries[mac] != nil, let tunnel = state.tunnel?.name {
+      changes.append(.removeTunnelEntry(mac, tunnel: tunnel))
+    }
+    let wanted = changes.count
+    changes.removeAll(where: keeps)
+    guard changes.count == wanted else { return false }
+    let result = applier.carryOut(changes)
+    for change in result.done { observed.networks[id]?.note(change) }
+    return result.done.count == wanted
+  }
+
+  /// Whether the bridge was last set to have the MAC behind this port.
+  func isLocal(_ mac: MACAddress, network id: NetworkID, port: Int32) -> Bool {
+    guard let state = observed.networks[id], let name = links[port]?.name else { return false }
+    return state.bridgeEntries[mac]?.port == name && state.tunnelEntries[mac] == nil
   }
 
   // MARK: Underlay
+
+  /// Whether an event about this address may have changed the underlay.
+  func concernsUnderlay(_ address: InterfaceAddress) -> Bool {
+    address.interface == underlay.interface || address.address == underlay.address
+      || links[address.interface]?.name == wantedUnderlay
+  }
+
+  func concernsUnderlay(interface: Int32, name: String) -> Bool {
+    interface == underlay.interface || name == wantedUnderlay
+  }
 
   /// Looks whether the underlay's address, interface or MTU is another one now.
   ///
@@ -181,23 +244,14 @@ final class KernelSide {
 
   // MARK: The host's firewall
 
-  /// Bridges for which the host's firewall was told to let frames through.
-  private var exempted: [String] = []
+  /// Used by the engine, too, which hears how a request went.
+  var firewall = FirewallExemption()
 
-  /// Where `br_netfilter` sends bridged frames through the host's firewall, exempts those of our bridges.
-  ///
-  /// - Returns: why that could not be done.
-  func exemptBridges() -> String? {
-    let names = observed.networks.values.compactMap { $0.bridge?.name }.sorted()
-    guard names != exempted, BridgeNetfilter.current().isActive || !exempted.isEmpty else { return nil }
-    do {
-      for name in exempted where !names.contains(name) { try BridgeNetfilter.withdraw(bridge: name) }
-      try BridgeNetfilter.exempt(bridges: names)
-      exempted = names
-      return nil
-    } catch {
-      return "\(error)"
-    }
+  /// Where `br_netfilter` sends bridged frames through the host's firewall, what is to be done to exempt our bridges'.
+  func exemption(isCheck: Bool, now: Instant) -> FirewallExemption.Request? {
+    firewall.request(
+      observed.networks.values.compactMap { $0.bridge?.name }.sorted(), isCheck: isCheck, now: now,
+      isActive: { BridgeNetfilter.current().isActive })
   }
 
   /// Takes away everything that Weft made for this pool, and nothing else.
@@ -208,8 +262,10 @@ final class KernelSide {
       let found = try applier.observe(wanted: OverlayState())
       let outcome = applier.apply(OverlayState.plan(from: found, to: OverlayState(others: found.others)))
       observed = OverlayState()
-      _ = exemptBridges()
-      return outcome.errors.values.flatMap { $0 }.map { "\($0)" }.sorted()
+      var failures = outcome.errors.values.flatMap { $0 }
+      let exempted = firewall.end()
+      if !exempted.isEmpty { failures += BridgeNetfilter.exempt(bridges: [], gone: exempted) }
+      return failures.map { "\($0)" }.sorted()
     } catch {
       return ["\(error)"]
     }
@@ -238,8 +294,43 @@ extension KernelSide {
     return link.master.flatMap { links[$0]?.name } == tunnel.bridge
   }
 
-  /// Forgets what was seen of a network's devices, so that the next look compares with what really stands.
-  func lookAgain(at id: NetworkID) {
-    if let found = try? applier.observe(wanted: OverlayState()) { observed.networks[id] = found.networks[id] }
+  /// Whether a device that is gone was still believed to stand: not if this agent removed it.
+  func hasSeen(device name: String, of network: NetworkID) -> Bool {
+    guard let state = observed.networks[network] else { return false }
+    return state.bridge?.name == name || state.tunnel?.name == name
+  }
+}
+
+extension NetworkState {
+  /// Takes up what was done to the network's entries; devices are looked at instead.
+  fileprivate mutating func note(_ change: Change) {
+    switch change {
+    case .setRemote(let mac, let vtep, let tunnel):
+      tunnelEntries[mac] = vtep
+      bridgeEntries[mac] = BridgeEntry(port: tunnel)
+    case .setLocal(let mac, let port): bridgeEntries[mac] = BridgeEntry(port: port)
+    case .addFlood(let vtep, _): flood.insert(vtep)
+    case .removeFlood(let vtep, _): flood.remove(vtep)
+    case .removeTunnelEntry(let mac, _): tunnelEntries[mac] = nil
+    case .removeBridgeEntry(let mac, let port): if bridgeEntries[mac]?.port == port { bridgeEntries[mac] = nil }
+    case .ensureBridge, .ensureTunnel, .removeTunnel, .removeBridge: break
+    }
+  }
+}
+
+extension Change {
+  fileprivate var isAboutDevice: Bool {
+    switch self {
+    case .ensureBridge, .ensureTunnel, .removeTunnel, .removeBridge: true
+    case .setRemote, .setLocal, .addFlood, .removeFlood, .removeTunnelEntry, .removeBridgeEntry: false
+    }
+  }
+
+  /// Takes something away that traffic may go by.
+  var isRemoval: Bool {
+    switch self {
+    case .removeFlood, .removeTunnelEntry, .removeBridgeEntry, .removeTunnel, .removeBridge: true
+    case .ensureBridge, .ensureTunnel, .setRemote, .setLocal, .addFlood: false
+    }
   }
 }

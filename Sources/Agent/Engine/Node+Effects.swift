@@ -62,6 +62,8 @@ extension Node {
         // If it is this host that is not wanted any more, the other one says so.
         if let endpoint = endpoint(of: host) { around.send(.sync(host, at: endpoint)) }
       case .dead:
+        // What stood for it although it had told nothing here is not protected any more.
+        staleNetworks.formUnion(around.kernel.observed.networks.keys)
         around.tell(Event(kind: "hostDead", message: "Host \(name) is dead: its VIFs are hidden.", host: name))
       case .left: around.tell(Event(kind: "hostLeft", message: "Host \(name) leaves the pool.", host: name))
       }

@@ -8,15 +8,52 @@ extension Node {
   func watchKernel() {
     let monitor = around.kernel.monitor
     do {
-      try around.reactor.watch(monitor.descriptor, for: .read) { [weak self] in
-        guard let self else { return }
-        let now = Reactor.now()
-        do { kernelEvents(try monitor.receive(), now) } catch { around.log.error("\(error)") }
-        endTurn(now)
-      }
+      try around.reactor.watch(monitor.descriptor, for: .read) { [weak self] in self?.monitorReadable() }
+      kernelUpkeep.monitorWorks()
     } catch {
       around.log.critical("\(error)")
+      kernelUpkeep.monitorFailed(now: Reactor.now())
     }
+  }
+
+  /// Takes all events that wait, up to a limit: what a whole batch tells is acted on once.
+  private func monitorReadable() {
+    let now = Reactor.now()
+    let monitor = around.kernel.monitor
+    var events: [KernelEvent] = []
+    do {
+      for _ in 0..<Self.batchesOfEvents {
+        let more = try monitor.receive()
+        if more.isEmpty { break }
+        events += more
+      }
+    } catch {
+      // It would be readable for ever: it is closed, and another one is opened a little later.
+      around.log.error("\(error)")
+      around.reactor.unwatch(monitor.descriptor)
+      kernelUpkeep.monitorFailed(now: now)
+    }
+    kernelEvents(events, now)
+    endTurn(now)
+  }
+
+  private static let batchesOfEvents = 8
+
+  private func reopenMonitor(_ now: Instant) {
+    do { try around.kernel.reopenMonitor() } catch {
+      around.log.error("\(error)")
+      kernelUpkeep.monitorFailed(now: now)
+      return
+    }
+    watchKernel()
+    reconcileAll(now)
+  }
+
+  /// What was to be tried again by now.
+  func advanceUpkeep(_ now: Instant) {
+    staleNetworks.formUnion(kernelUpkeep.takeDueNetworks(now: now))
+    for (network, mac) in kernelUpkeep.takeDueMACs(now: now) { restoreRemote(network, mac) }
+    if kernelUpkeep.takeDueMonitor(now: now) { reopenMonitor(now) }
   }
 
   // MARK: One MAC
@@ -24,12 +61,27 @@ extension Node {
   /// The path of a MAC that moves: its entry is replaced in one step, before anything else is done.
   func bindingChanged(_ network: NetworkID, _ mac: MACAddress, old: Binding?, new: Binding?, now: Instant) {
     guard let new else {
-      staleNetworks.insert(network)
+      let isLive = registry.localPort(network, mac) != nil
+      if isLive || !around.kernel.remove(mac, network: network, keeps: { keeps($0, now) }) {
+        staleNetworks.insert(network)
+      }
       return
     }
-    guard new.host != identity.hostID else { return }
     if let old, old.host == new.host { return }
-    guard let vtep = vtep(of: new.host) else {
+    guard new.host != identity.hostID else {
+      // Its entry may have been turned to the other host by the very input that brought the claim back.
+      if let port = registry.localPort(network, mac).flatMap({ ports[$0] }),
+        !around.kernel.isLocal(mac, network: network, port: port.index)
+      {
+        setLocal(mac, network, port)
+      }
+      return
+    }
+    setRemote(mac, network, at: new.host)
+  }
+
+  private func setRemote(_ mac: MACAddress, _ network: NetworkID, at host: HostID) {
+    guard let vtep = vtep(of: host) else {
       staleNetworks.insert(network)
       return
     }
@@ -39,42 +91,88 @@ extension Node {
     }
   }
 
+  func setLocal(_ mac: MACAddress, _ network: NetworkID, _ port: VIFPort) {
+    if let error = around.kernel.setLocal(mac, network: network, port: port.index) {
+      around.log.warning("\(error)")
+      staleNetworks.insert(network)
+    }
+  }
+
+  /// A guest here transmits with a MAC that lives elsewhere: the bridge has turned the entry to the guest's port, static
+  /// or not, and only this puts it back.
+  func frameStrayed(_ network: NetworkID, _ mac: MACAddress, now: Instant) {
+    guard isSynced, let owner = registry.binding(network, mac), owner.host != identity.hostID else { return }
+    if kernelUpkeep.strayed(network, mac, now: now) { setRemote(mac, network, at: owner.host) }
+  }
+
+  private func restoreRemote(_ network: NetworkID, _ mac: MACAddress) {
+    guard let owner = registry.binding(network, mac), owner.host != identity.hostID else { return }
+    setRemote(mac, network, at: owner.host)
+  }
+
   // MARK: Networks
 
   /// Sets right the networks that are marked, and tells the pool how they stand here.
   func setRight(_ now: Instant) {
     let stale = staleNetworks
     staleNetworks = []
-    let views = stale.sorted().compactMap { registry.network($0) }
-    let gone = stale.filter { registry.network($0) == nil }
-    let failures = around.kernel.bringAbout(
-      views.map(planInput), gone: gone, host: identity.hostID, keeps: { !isSynced && $0.isRemoval || isProtected($0) })
+    let views = views(of: stale)
+    let gone = stale.subtracting(views.map(\.id))
+    let ends = tunnelEnds
+    let outcome = around.kernel.bringAbout(
+      views.map { planInput($0, ends) }, gone: gone, host: identity.hostID, now: now, keeps: { keeps($0, now) })
     for view in views {
-      let reason = failures[view.id] ?? underlayShortage(of: view)
-      perform(
-        registry.setNetworkStatus(view.id, reason.map { .fails($0) } ?? .stands, now: now), now: now)
+      let standing: NetworkStanding =
+        if let reason = outcome.failures[view.id] {
+          .fails(reason)
+        } else if let complaint = outcome.complaints[view.id] ?? underlayShortage(of: view) {
+          .complains(complaint)
+        } else {
+          .stands
+        }
+      perform(registry.setNetworkStatus(view.id, standing, now: now), now: now)
     }
-    for network in gone.sorted() {
-      perform(registry.removeNetworkStatus(network, now: now), now: now)
-    }
-    if let failure = around.kernel.exemptBridges(), netfilterFailure != failure {
-      netfilterFailure = failure
-      around.tell(Event(kind: "firewall", message: "Bridged frames may be dropped by this host's firewall. \(failure)"))
-    }
-    // A bridge that has just come may have had ports before it was known as ours.
-    for link in around.kernel.links.values.sorted(by: { $0.index < $1.index }) {
-      if let master = link.master, let network = around.kernel.network(ofBridge: master), stale.contains(network),
-        ports[link.name] == nil
-      {
-        portSeen(link, isLevel: true, now: now)
+    for network in gone.sorted() { perform(registry.removeNetworkStatus(network, now: now), now: now) }
+    for network in stale.sorted() {
+      if outcome.retries.contains(network) {
+        kernelUpkeep.failed(network, now: now)
+      } else {
+        kernelUpkeep.succeeded(network)
       }
     }
+    exemptBridges(isCheck: false, now: now)
+    // A bridge that has just come may have had ports before it was known as ours.
+    let unknown = around.kernel.links.values.filter { link in
+      guard ports[link.name] == nil, let master = link.master else { return false }
+      return around.kernel.network(ofBridge: master).map(stale.contains) ?? false
+    }
+    for link in unknown.sorted(by: { $0.index < $1.index }) { portSeen(link, isLevel: true, now: now) }
   }
 
-  private func planInput(_ view: NetworkView) -> NetworkPlanInput {
+  private func views(of networks: Set<NetworkID>) -> [NetworkView] {
+    // Each view is made from all networks, for conflicts: many at once are cheaper.
+    if networks.count < 4 { return networks.sorted().compactMap { registry.network($0) } }
+    return registry.networks.filter { networks.contains($0.id) }.sorted { $0.id < $1.id }
+  }
+
+  private func exemptBridges(isCheck: Bool, now: Instant) {
+    if let request = around.kernel.exemption(isCheck: isCheck, now: now) { around.send(.exempt(request)) }
+  }
+
+  /// How the host's firewall took the last request.
+  func exempted(_ failure: String?) {
+    if let failure, netfilterFailure != failure {
+      around.tell(Event(kind: "firewall", message: "Bridged frames may be dropped by this host's firewall. \(failure)"))
+    }
+    netfilterFailure = failure
+    // Bridges may have come meanwhile.
+    if failure == nil { exemptBridges(isCheck: false, now: Reactor.now()) }
+  }
+
+  private func planInput(_ view: NetworkView, _ ends: [HostID: VTEP]) -> NetworkPlanInput {
     var remote: [MACAddress: VTEP] = [:]
     for (mac, binding) in registry.owners(of: view.id) where binding.host != identity.hostID {
-      remote[mac] = vtep(of: binding.host)
+      remote[mac] = ends[binding.host]
     }
     var conflict: String?
     if case .conflict(let other) = view.state {
@@ -85,7 +183,14 @@ extension Node {
       id: view.id, name: view.name.text, vni: view.vni, bridge: view.bridge.text, encapsulation: view.encapsulation,
       encryption: view.encryption, mtu: Int(view.mtu.value), localVTEP: around.kernel.underlay.address, remote: remote,
       local: registry.localPorts(of: view.id),
-      flood: Set(registry.floodList(view.id).compactMap { vtep(of: $0) }), conflict: conflict)
+      flood: Set(registry.floodList(view.id).compactMap { ends[$0] }), conflict: conflict)
+  }
+
+  /// Where the tunnels to all hosts end.
+  private var tunnelEnds: [HostID: VTEP] {
+    var ends: [HostID: VTEP] = [:]
+    for host in registry.hosts.map(\.id) + lastAddresses.keys { ends[host] = vtep(of: host) }
+    return ends
   }
 
   /// Where tunnels to the host end; nil if it is not known, or not of the kind of address that this host's own has.
@@ -96,24 +201,27 @@ extension Node {
     return address
   }
 
-  /// A host that has not told yet what it has in this run of ours is neither forgotten nor cut off: what stands in the
-  /// kernel for it stays until it is heard, or for a while.
-  private func isProtected(_ change: Change) -> Bool {
+  /// What is not to be removed now: before the first sync nothing, and after it not what stands for a host that may
+  /// forward without being able to say so.
+  private func keeps(_ change: Change, _ now: Instant) -> Bool {
     let vtep: VTEP?
+    let entry: ForwardingPatience.Entry
     switch change {
-    case .removeFlood(let address, _): vtep = address
-    case .removeTunnelEntry(let mac, let tunnel): vtep = around.kernel.vtep(of: mac, tunnel: tunnel)
-    case .removeBridgeEntry(let mac, let port): vtep = around.kernel.vtep(of: mac, tunnel: port)
-    default: return false
+    case .removeFlood(let address, _): (vtep, entry) = (address, .flood)
+    case .removeTunnelEntry(let mac, let tunnel), .removeBridgeEntry(let mac, let tunnel):
+      (vtep, entry) = (around.kernel.vtep(of: mac, tunnel: tunnel), .unicast)
+    default: return !isSynced && change.isRemoval
     }
-    guard let vtep, Reactor.now() - startedAt < Self.unheardPatience else { return false }
-    return registry.hosts.contains { view in
-      view.standing == .member && view.id != identity.hostID && !view.isComplete
-        && endpoint(of: view.id)?.address == vtep
+    if !isSynced { return true }
+    guard let vtep else { return false }
+    var isKept = false
+    for view in registry.hosts where view.standing == .member && view.id != identity.hostID && !view.isComplete {
+      guard endpoint(of: view.id)?.address == vtep else { continue }
+      let state = view.memberState
+      if patience.protects(entry, of: view.id, state: state, isComplete: false, now: now) { isKept = true }
     }
+    return isKept
   }
-
-  private static let unheardPatience: Duration = .seconds(60)
 
   /// Why the network's packets do not fit this host's underlay; nil if they do.
   private func underlayShortage(of view: NetworkView) -> String? {
@@ -129,7 +237,8 @@ extension Node {
   /// Everything is dumped, compared and repaired: at start, after lost events, and every 30 s.
   func reconcileAll(_ now: Instant) {
     do {
-      try around.kernel.refresh(registry.networks.map(planInput), host: identity.hostID)
+      let ends = tunnelEnds
+      try around.kernel.refresh(registry.networks.map { planInput($0, ends) }, host: identity.hostID)
     } catch {
       around.log.error("\(error)")
       return
@@ -137,6 +246,7 @@ extension Node {
     adoptPorts(now)
     for network in registry.networks { staleNetworks.insert(network.id) }
     for network in around.kernel.observed.networks.keys { staleNetworks.insert(network) }
+    exemptBridges(isCheck: true, now: now)
   }
 
   /// Events were lost. A storm of them must not become a storm of dumps.
@@ -158,15 +268,5 @@ extension Node {
     around.tell(Event(kind: "underlayChanged", message: sentence))
     perform(registry.setHostRecord(hostRecord, now: now), now: now)
     for network in registry.networks { staleNetworks.insert(network.id) }
-  }
-}
-
-extension Change {
-  /// Takes something away that traffic may go by.
-  var isRemoval: Bool {
-    switch self {
-    case .removeFlood, .removeTunnelEntry, .removeBridgeEntry, .removeTunnel, .removeBridge: true
-    case .ensureBridge, .ensureTunnel, .setRemote, .setLocal, .addFlood: false
-    }
   }
 }

@@ -33,35 +33,62 @@ extension Node {
     for name in ports.keys.sorted() where !found.contains(name) { portGone(name, now: now) }
   }
 
+  /// What a batch of events tells. What costs a dump is done once for the whole batch, by the state at its end: a device
+  /// that is made tells of itself a dozen times.
   func kernelEvents(_ events: [KernelEvent], _ now: Instant) {
+    var devices: Set<Int32> = []
+    var lost: Set<NetworkID> = []
+    var isUnderlayTouched = false
+    var isOverrun = false
+    let kernel = around.kernel
     for event in events {
       switch event {
       case .link(let link):
-        around.kernel.linkChanged(link)
+        // A port that was renamed is another VIF: its old name would keep its own tap on the same interface.
+        if let before = kernel.links[link.index]?.name, before != link.name, ports[before]?.index == link.index {
+          portGone(before, now: now)
+        }
+        kernel.linkChanged(link)
+        if kernel.concernsUnderlay(interface: link.index, name: link.name) { isUnderlayTouched = true }
         if network(ofPort: link) != nil {
           portSeen(link, isLevel: false, now: now)
         } else {
           if ports[link.name]?.index == link.index { portGone(link.name, now: now) }
-          ownDeviceChanged(link)
-          if link.index == around.kernel.underlay.interface { underlayMayHaveChanged(now) }
+          if kernel.network(ofDevice: link.index) != nil { devices.insert(link.index) }
         }
       case .linkGone(let index, let name):
+        if kernel.concernsUnderlay(interface: index, name: name) { isUnderlayTouched = true }
+        if let before = kernel.links[index]?.name, ports[before]?.index == index { portGone(before, now: now) }
         if ports[name]?.index == index { portGone(name, now: now) }
-        if let network = around.kernel.forget(index) { staleNetworks.insert(network) }
+        devices.remove(index)
+        if let network = kernel.forget(index), kernel.hasSeen(device: name, of: network) { lost.insert(network) }
       case .entry, .entryGone: break
-      case .address, .addressGone: underlayMayHaveChanged(now)
-      case .overrun:
-        around.log.warning("events of the kernel were lost: looking at everything anew")
-        overrun(now)
+      case .address(let address), .addressGone(let address):
+        if kernel.concernsUnderlay(address) { isUnderlayTouched = true }
+      case .overrun: isOverrun = true
       }
+    }
+    ownDevicesChanged(devices, lost: lost)
+    if isUnderlayTouched { underlayMayHaveChanged(now) }
+    if isOverrun {
+      around.log.warning("events of the kernel were lost: looking at everything anew")
+      overrun(now)
     }
   }
 
-  /// Somebody, maybe this agent, changed a device of ours: unless it is as it was last seen it is looked at.
-  private func ownDeviceChanged(_ link: Link) {
-    guard let network = around.kernel.network(ofDevice: link.index), !around.kernel.isAsSeen(link) else { return }
-    around.kernel.lookAgain(at: network)
-    staleNetworks.insert(network)
+  /// Somebody, maybe this agent, changed or removed devices of ours: those that are not as they were last seen are looked
+  /// at, together.
+  private func ownDevicesChanged(_ devices: Set<Int32>, lost: Set<NetworkID>) {
+    var networks = lost
+    for index in devices {
+      guard let network = around.kernel.network(ofDevice: index), let link = around.kernel.links[index],
+        !around.kernel.isAsSeen(link)
+      else { continue }
+      networks.insert(network)
+    }
+    guard !networks.isEmpty else { return }
+    around.kernel.lookAgain(at: networks)
+    staleNetworks.formUnion(networks)
   }
 
   /// The network whose bridge this link is a port of, if the port is not one of our own devices.
@@ -97,6 +124,7 @@ extension Node {
         vif: port.name, network: port.network, isNetback: VIFName.isNetback(port.name), mac: xen?.mac, vm: xen?.vm,
         now: now),
       now: now)
+    chooseMode(port)
   }
 
   /// Listens to xenstore, where there is one, for the MACs and VMs of VIFs.
@@ -123,7 +151,8 @@ extension Node {
   }
 
   func closePorts() {
-    for port in ports.values { closeTap(port) }
+    let descriptors = ports.values.compactMap { detachTap($0) }
+    if !descriptors.isEmpty { around.send(.close(descriptors)) }
     ports = [:]
   }
 
@@ -134,7 +163,7 @@ extension Node {
 
   private func openTap(_ port: VIFPort, now: Instant) {
     do {
-      let tap = try VIFTap(interface: port.index, mode: .discover)
+      let tap = try VIFTap(interface: port.index, mode: wantedMode(port))
       try around.reactor.watch(tap.descriptor, for: .read) { [weak self, unowned port] in self?.frames(port) }
       port.tap = tap
     } catch {
@@ -142,20 +171,30 @@ extension Node {
     }
   }
 
+  /// To close a packet socket takes milliseconds: somebody else does it.
   private func closeTap(_ port: VIFPort) {
-    guard let tap = port.tap else { return }
+    if let descriptor = detachTap(port) { around.send(.close([descriptor])) }
+  }
+
+  private func detachTap(_ port: VIFPort) -> Int32? {
+    guard let tap = port.tap else { return nil }
     around.reactor.unwatch(tap.descriptor)
     port.tap = nil
+    return tap.detach()
   }
 
   private func frames(_ port: VIFPort) {
     let now = Reactor.now()
     do {
       guard let seen = try port.tap?.receive() else { return }
+      var isLookedAt = false
       for frame in seen where isWorthALook(frame, port, now) {
+        isLookedAt = true
         perform(
           registry.frame(vif: port.name, mac: frame.source, ips: frame.address.map { [$0] } ?? [], now: now), now: now)
+        frameStrayed(port.network, frame.source, now: now)
       }
+      if isLookedAt { chooseMode(port) }
       endTurn(now)
     } catch {
       // The interface went down or away; netlink tells which. A socket on an interface that is gone is of no use.
@@ -172,22 +211,25 @@ extension Node {
     return true
   }
 
-  /// The MAC is live on a port here, or not any more: the bridge has to know at once, and the tap listens for
-  /// announcements only while all that the VIF shows is live.
+  /// The MAC is live on a port here, or not any more: the bridge has to know at once, and the taps of all ports that
+  /// have it listen for more or for less.
   func localMAC(_ network: NetworkID, _ mac: MACAddress, vif: String?) {
-    if let vif, let port = ports[vif] {
-      if let error = around.kernel.setLocal(mac, network: network, port: port.index) {
-        around.log.warning("\(error)")
-        staleNetworks.insert(network)
-      }
-      setMode(port, .announcements)
-    } else {
-      for port in ports.values where port.network == network { setMode(port, .discover) }
+    if let port = vif.flatMap({ ports[$0] }) {
+      setLocal(mac, network, port)
+      chooseMode(port)
+    }
+    for name in registry.vifs(of: network, having: mac) where name != vif {
+      if let port = ports[name] { chooseMode(port) }
     }
   }
 
-  private func setMode(_ port: VIFPort, _ mode: VIFTap.Mode) {
-    do { try port.tap?.setMode(mode) } catch { around.log.warning("\(error)") }
+  /// A tap listens for announcements only while all that its VIF has shown is live there.
+  private func wantedMode(_ port: VIFPort) -> VIFTap.Mode {
+    registry.isAllLive(vif: port.name) ? .announcements : .discover
+  }
+
+  private func chooseMode(_ port: VIFPort) {
+    do { try port.tap?.setMode(wantedMode(port)) } catch { around.log.warning("\(error)") }
   }
 }
 

@@ -106,6 +106,8 @@ final class Node {
   var lastOverrun: Instant?
   /// What was last said about the host's firewall.
   var netfilterFailure: String?
+  var kernelUpkeep = KernelUpkeep()
+  lazy var patience = ForwardingPatience(startedAt: startedAt)
   var timer: (deadline: Instant, handle: Reactor.Timer)?
   var waiters: [Waiter] = []
   private var isStopped = false
@@ -188,7 +190,7 @@ final class Node {
   /// One timer for the earliest of all deadlines.
   private func arm(_ now: Instant) {
     var deadline = min(nextReconcile, nextGreeting)
-    for other in [membership.deadline, registry.deadline, waiters.map(\.deadline).min()] {
+    for other in [membership.deadline, registry.deadline, kernelUpkeep.deadline, waiters.map(\.deadline).min()] {
       if let other, other < deadline { deadline = other }
     }
     if let timer {
@@ -205,6 +207,7 @@ final class Node {
     if nextGreeting <= now { greet(now) }
     perform(membership.advance(to: now), now: now)
     perform(registry.advance(to: now), now: now)
+    advanceUpkeep(now)
     if nextReconcile <= now {
       nextReconcile = now + Self.reconcileInterval
       reconcileAll(now)

@@ -52,29 +52,42 @@ package final class OverlayApplier {
   }
 
   /// Carries out changes in their order, entries many at a time.
-  package func apply(_ changes: [Change]) -> [KernelError] {
-    var errors: [KernelError] = []
-    var entries: [FDBChange] = []
+  package func apply(_ changes: [Change]) -> [KernelError] { carryOut(changes).errors }
+
+  /// As `apply`, and tells which changes stand now: one that neither failed nor stands came too late for its port.
+  package func carryOut(_ changes: [Change]) -> (done: [Change], errors: [KernelError]) {
+    var run = Run()
     for change in changes {
       do {
         if let entry = try entryChange(change) {
-          entries.append(entry)
+          run.entries.append((entry, change))
           continue
         }
-        flush(&entries, &errors)
+        flush(&run)
         try applyDevice(change)
+        run.done.append(change)
       } catch {
         // A port that just left takes its entries along: the event of its leaving follows.
         if case .setLocal = change, error.meansGone { continue }
-        if error.meansGone, entryIsRemoval(change) { continue }
-        flush(&entries, &errors)
-        errors.append(error)
-        if case .ensureBridge = change { return errors }
-        if case .ensureTunnel = change { return errors }
+        if error.meansGone, entryIsRemoval(change) {
+          run.done.append(change)
+          continue
+        }
+        flush(&run)
+        run.errors.append(error)
+        if case .ensureBridge = change { break }
+        if case .ensureTunnel = change { break }
       }
     }
-    flush(&entries, &errors)
-    return errors
+    flush(&run)
+    return (run.done, run.errors)
+  }
+
+  /// What became of changes so far, and the entries that wait to go out together.
+  private struct Run {
+    var entries: [(entry: FDBChange, change: Change)] = []
+    var done: [Change] = []
+    var errors: [KernelError] = []
   }
 
   /// The path of a MAC that moves: one message to the kernel.
@@ -98,15 +111,18 @@ package final class OverlayApplier {
     return link.index
   }
 
-  private func flush(_ entries: inout [FDBChange], _ errors: inout [KernelError]) {
-    guard !entries.isEmpty else { return }
-    for failure in kernel.apply(entries) {
+  private func flush(_ run: inout Run) {
+    guard !run.entries.isEmpty else { return }
+    var failed: Set<Int> = []
+    for failure in kernel.apply(run.entries.map(\.entry)) {
+      failed.insert(failure.index)
       // The number of a device that went, or a port that left its bridge: what matters comes again by the next look.
       if failure.error.meansGone { indices.removeAll() }
-      if case .setPort = entries[failure.index] { continue }
-      errors.append(failure.error)
+      if case .setPort = run.entries[failure.index].entry { continue }
+      run.errors.append(failure.error)
     }
-    entries.removeAll()
+    for (index, pair) in run.entries.enumerated() where !failed.contains(index) { run.done.append(pair.change) }
+    run.entries.removeAll()
   }
 
   /// nil for a change of a device.
