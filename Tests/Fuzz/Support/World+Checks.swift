@@ -12,7 +12,7 @@ extension World {
     }
     checkStored()
     checkSeed()
-    pass(.seconds(2000))
+    jump(to: now + .seconds(2000))
   }
 
   /// What goes to disk is taken up again, and in any order.

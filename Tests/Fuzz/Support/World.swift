@@ -80,9 +80,20 @@ struct World {
     return next
   }
 
-  /// Time passes, and what is due is done; afterwards nothing may be due any more, or an agent would never rest.
+  /// Time passes, and each deadline is kept, up to 64 of them.
   mutating func pass(_ duration: Duration) {
-    now = now + duration
+    let end = now + duration
+    for _ in 0..<64 {
+      guard let due = [membership.deadline, registry.deadline].compactMap({ $0 }).min(), due < end else { break }
+      jump(to: max(due, now))
+    }
+    jump(to: end)
+  }
+
+  /// What is due is done at once, as after a pause of the whole host; afterwards nothing may be due any more, or an agent
+  /// would never rest.
+  mutating func jump(to time: Instant) {
+    now = time
     perform(membership.advance(to: now))
     perform(membership.advance(to: now))
     require(membership.deadline.map { $0 > now } ?? true, "membership is due again at once")

@@ -44,7 +44,7 @@ struct RegistryTarget: FuzzTarget {
       world.take(
         [.advert(boot: World.boot(1), version: Version(input.byte()), incarnation: 0, poolHash: hash)], from: sender,
         boot: World.boot(1))
-    default: world.pass(.seconds(10) * Int(input.byte()))
+    default: world.jump(to: world.now + .seconds(10) * Int(input.byte()))
     }
   }
 
@@ -61,11 +61,21 @@ struct RegistryTarget: FuzzTarget {
       two.append(UInt8(1))
       two.appendBlock16(record.bytes)
     }
-    let built: [[UInt8]] = [
-      [2, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 1, 0, 0, 0, 3, 0, 11, 1, 1, 10, 9],
-      [7, 1, 0, 0, 1, 0, 8, 3, 1, 1, 9, 5, 2, 1, 1, 15, 30],
-      [12, 4, 1, 10, 20, 12, 1, 1, 13, 1, 1, 0, 14, 1, 9, 15, 200],
-    ]
-    return [one.bytes, two.bytes] + built
+    let built = Array((Self.builtRecords(counter: 1) + [[10, 20]] + Self.builtBatches).joined())
+    return [one.bytes, two.bytes, built, [12, 4, 1, 10, 20, 12, 1, 1, 13, 1, 1, 0, 14, 1, 9, 15, 200]]
   }
+
+  /// Steps that build one record of each kind, written by a host of its own, with growing counters.
+  static func builtRecords(counter: UInt8) -> [[UInt8]] {
+    let kinds: [UInt8] = [0, 3, 6, 7, 8, 10, 9, 2]
+    return kinds.enumerated().map { index, kind in
+      [7, kind | UInt8(index & 3) << 4, kind == 2 || kind == 9 ? 4 : 2, counter + UInt8(index)]
+    }
+  }
+
+  /// Steps that build a first set of host 3, a later boot of it, and one behind a gap.
+  static let builtBatches: [[UInt8]] = [
+    [2, 1, 0, 0, 3, 0, 5, 0, 0x12, 0x14, 0x12, 0x34, 0x22, 1], [2, 1, 1, 0, 3, 0, 3, 0, 0x14, 0x32, 1],
+    [2, 1, 1, 9, 1, 0, 1, 0x14, 0x41],
+  ]
 }

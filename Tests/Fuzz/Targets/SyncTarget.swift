@@ -71,6 +71,12 @@ struct SyncTarget: FuzzTarget {
       writer.appendBlock16(message)
       return writer.bytes
     }
-    return handed + [[3, 2, 1, 0, 0, 0, 3, 0, 0, 1, 2, 0, 3, 7, 1, 0, 0, 1, 1, 0, 1, 9, 1, 0, 0, 2, 0, 0]]
+    let left = Self.steps(3, RegistryTarget.builtRecords(counter: 1))
+    let right = Self.steps(6, RegistryTarget.builtRecords(counter: 40))
+    let batches = [3, 6].map { Self.steps($0, RegistryTarget.builtBatches) }
+    return handed + batches + [left + right, left + [1, 0, 0, 0, 0]]
   }
+
+  /// Steps of one of the two hosts.
+  private static func steps(_ host: UInt8, _ steps: [[UInt8]]) -> [UInt8] { Array(steps.map { [host] + $0 }.joined()) }
 }
