@@ -52,11 +52,11 @@ take_down() {
     cat > "$work/remove.sh" <<REMOVE
 #!/bin/sh
 # Ends the demo $prefix: its processes, its namespaces, its files.
-for name in \$(ip netns list | awk '{ print \$1 }' | grep '^$prefix-'); do
+for name in \$(ip netns list 2> /dev/null | awk '{ print \$1 }' | grep '^$prefix-'); do
   for pid in \$(ip netns pids "\$name"); do kill "\$pid"; done
 done
 sleep 1
-for name in \$(ip netns list | awk '{ print \$1 }' | grep '^$prefix-'); do ip netns del "\$name"; done
+for name in \$(ip netns list 2> /dev/null | awk '{ print \$1 }' | grep '^$prefix-'); do ip netns del "\$name"; done
 rm -rf "$work"
 REMOVE
     chmod +x "$work/remove.sh"

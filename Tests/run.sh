@@ -102,7 +102,7 @@ suite() {
 # Namespaces and processes of a test run that was ended by force.
 sweep() {
   local name owner pid
-  for name in $(ip netns list | awk '{ print $1 }' | grep -E '^weft-test-[0-9]+-'); do
+  for name in $(ip netns list 2> /dev/null | awk '{ print $1 }' | grep -E '^weft-test-[0-9]+-'); do
     owner=$(cut -d- -f3 <<< "$name")
     [[ -d /proc/$owner ]] && continue
     for pid in $(ip netns pids "$name"); do kill -KILL "$pid" 2> /dev/null; done

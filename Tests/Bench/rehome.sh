@@ -30,7 +30,7 @@ remove_hosts() {
   for pid in ${agents[@]+"${agents[@]}"}; do kill -KILL "$pid" 2> /dev/null || true; done
   for pid in ${agents[@]+"${agents[@]}"}; do wait "$pid" 2> /dev/null || true; done
   agents=()
-  for name in $(ip netns list | awk '{ print $1 }' | { grep "^$prefix-" || true; }); do
+  for name in $(ip netns list 2> /dev/null | awk '{ print $1 }' | { grep "^$prefix-" || true; }); do
     for pid in $(ip netns pids "$name"); do kill -KILL "$pid" 2> /dev/null || true; done
     ip netns delete "$name" || true
   done
@@ -164,8 +164,21 @@ statistics() {
     }'
 }
 
+# How much of the processors nobody used during two seconds, in per cent: a busy machine adds whole milliseconds.
+idle() {
+  local before after
+  before=$(sed -n 's/^cpu  *//p' /proc/stat)
+  sleep 2
+  after=$(sed -n 's/^cpu  *//p' /proc/stat)
+  awk -v before="$before" -v after="$after" 'BEGIN {
+    n = split(before, b); split(after, a)
+    for (i = 1; i <= n; i++) total += a[i] - b[i]
+    printf "%.0f\n", 100 * (a[4] - b[4]) / total
+  }'
+}
+
 measure() {
-  local n=$1 i device pairs=() ours floor
+  local n=$1 i device pairs=() ours floor free
   echo "$n hosts: starting" >&2
   make_hosts "$n"
   start_pool "$n"
@@ -175,7 +188,7 @@ measure() {
   add_silent_vifs "$n" "$bridge"
   eventually 30 "every host floods to all others" flooded "$device" "$n"
   for ((i = 1; i <= n; i++)); do pairs+=("$(host $i)=$(address $i)"); done
-  sleep 3
+  free=$(idle)
   echo "$n hosts: $moves moves in Weft's network, then $moves in the kernel's own" >&2
   : > "$work/samples"
   timeout 300 "$work/rehome" "$prefix-guests" "$bridge" "$device" 00:16:3e:00:be:01 "$moves" weft "${pairs[@]}" \
@@ -184,9 +197,9 @@ measure() {
     >> "$work/samples" || fail "a host did not learn where the VM is, in the baseline."
   ours=$(statistics weft)
   floor=$(statistics learn)
-  awk -v n="$n" -v ours="$ours" -v floor="$floor" 'BEGIN {
+  awk -v n="$n" -v ours="$ours" -v floor="$floor" -v free="$free" 'BEGIN {
     split(ours, a); split(floor, b)
-    printf "%5d  %-16s %8s %8s %8s %8d\n", n, "weft", a[1], a[2], a[3], a[4]
+    printf "%5d  %-16s %8s %8s %8s %8d  processors %s %% idle before\n", n, "weft", a[1], a[2], a[3], a[4], free
     printf "%5d  %-16s %8s %8s %8s %8d  ratio of the medians: %.1f\n", n, "flood and learn", b[1], b[2], b[3], b[4], a[1] / b[1]
   }' >> "$work/table"
   remove_hosts
