@@ -13,9 +13,10 @@ extension OverlayState {
       let changes = removal(of: found, keepBridge: desired.suspended.contains(id))
       if !changes.isEmpty { plans.append(NetworkPlan(network: id, changes: changes)) }
     }
+    let taken = observed.takenNames(leaving: desired)
     for (id, wanted) in desired.networks.sorted(by: { $0.key < $1.key }) {
       let found = observed.networks[id] ?? NetworkState()
-      let plan = plan(id, from: found, to: wanted, taken: observed.takenNames(besides: id, leaving: desired))
+      let plan = plan(id, from: found, to: wanted, taken: taken)
       if !plan.changes.isEmpty || plan.problem != nil { plans.append(plan) }
     }
     return plans
@@ -30,26 +31,33 @@ extension OverlayState {
     return changes
   }
 
-  /// Names that another network or a stranger has and keeps.
-  private func takenNames(besides id: NetworkID, leaving desired: OverlayState) -> [String: String?] {
-    var taken = others
-    for (other, state) in networks where other != id {
-      if let bridge = state.bridge, desired.networks[other] != nil || desired.suspended.contains(other) {
-        taken[bridge.name] = bridge.alias.description
+  /// Whoever has a name and keeps it.
+  private struct NameHolder {
+    var alias: String?
+    /// nil for a stranger.
+    var network: NetworkID?
+  }
+
+  /// Names that networks or strangers have and keep.
+  private func takenNames(leaving desired: OverlayState) -> [String: NameHolder] {
+    var taken = others.mapValues { NameHolder(alias: $0) }
+    for (id, state) in networks {
+      if let bridge = state.bridge, desired.networks[id] != nil || desired.suspended.contains(id) {
+        taken[bridge.name] = NameHolder(alias: bridge.alias.description, network: id)
       }
-      if let tunnel = state.tunnel, desired.networks[other] != nil {
-        taken[tunnel.name] = tunnel.alias.description
+      if let tunnel = state.tunnel, desired.networks[id] != nil {
+        taken[tunnel.name] = NameHolder(alias: tunnel.alias.description, network: id)
       }
     }
     return taken
   }
 
   private static func plan(
-    _ id: NetworkID, from found: NetworkState, to wanted: NetworkState, taken: [String: String?]
+    _ id: NetworkID, from found: NetworkState, to wanted: NetworkState, taken: [String: NameHolder]
   ) -> NetworkPlan {
     for name in [wanted.bridge?.name, wanted.tunnel?.name] {
-      if let name, let alias = taken[name] {
-        return NetworkPlan(network: id, changes: [], problem: .nameTaken(device: name, alias: alias))
+      if let name, let holder = taken[name], holder.network != id {
+        return NetworkPlan(network: id, changes: [], problem: .nameTaken(device: name, alias: holder.alias))
       }
     }
     var changes: [Change] = []
