@@ -103,7 +103,10 @@ extension Node {
     let hosts = registry.hosts.filter { $0.standing == .member }.map { view(of: $0) }
     func count(_ state: API.HostState) -> Int { hosts.filter { $0.state == state }.count }
     var problems = registry.networks.flatMap { network in
-      network.problems.map { "Network \(network.name) does not stand on \(name(of: $0.host)): \($0.reason)" }
+      network.problems.map { problem in
+        let how = network.standing.contains(problem.host) ? "is not as it should be" : "does not stand"
+        return "Network \(network.name) \(how) on \(name(of: problem.host)): \(problem.reason)"
+      }
     }
     for network in registry.networks {
       if case .conflict(let other) = network.state {

@@ -20,7 +20,7 @@ struct NetworkCommand: AsyncParsableCommand {
         "Network \(network.name) is \(verb) and \(stands) "
           + "(\(network.encap.rawValue), encryption \(network.encryption.rawValue), \(numbers))."))
     for problem in network.problems {
-      Output.error("Network \(network.name) does not stand on \(problem.host): \(problem.message)")
+      Output.error("Network \(network.name) \(network.standing(on: problem.host)): \(problem.message)")
     }
     if network.state == .conflict {
       Output.error(
@@ -93,7 +93,7 @@ extension NetworkCommand {
         table.add(
           network.name, network.state.rawValue, network.encap.rawValue, network.encryption.rawValue,
           String(network.mtu), String(network.vni), network.bridge,
-          "\(network.hosts.count)/\(network.hosts.count + network.problems.count)", String(network.bindings))
+          "\(network.hosts.count)/\(Swift.Set(network.hosts + network.problems.map(\.host)).count)", String(network.bindings))
       }
       table.print()
     }
@@ -123,7 +123,7 @@ extension NetworkCommand {
       sheet.add("MACs", String(network.bindings))
       sheet.print()
       for problem in network.problems {
-        Output.line(Text.plain("Problem: it does not stand on \(problem.host): \(problem.message)"))
+        Output.line(Text.plain("Problem: it \(network.standing(on: problem.host)): \(problem.message)"))
       }
       if network.state == .conflict {
         Output.line(
@@ -171,5 +171,12 @@ extension NetworkCommand {
         API.Done.self, .DELETE, NetworkCommand.path(argument.network), timeout: .seconds(30))
       Output.line(Text.plain("Network \(argument.network) is deleted."))
     }
+  }
+}
+
+extension API.Network {
+  /// A host with a problem carries the network's traffic all the same if it is among `hosts`.
+  fileprivate func standing(on host: String) -> String {
+    hosts.contains(host) ? "is not as it should be on \(host)" : "does not stand on \(host)"
   }
 }
