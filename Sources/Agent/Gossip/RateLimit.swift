@@ -7,6 +7,9 @@ struct RateLimit<Key: Hashable> {
   private let interval: Duration
   private let capacity: Int
   private var buckets: [Key: (left: Int, since: Instant)] = [:]
+  /// When it last looked for keys that are full again. In a flood once an interval must do, as it looks at every key.
+  private var swept: Instant?
+  private(set) var sweeps = 0
 
   init(burst: Int, interval: Duration, capacity: Int = 4096) {
     self.burst = burst
@@ -21,6 +24,9 @@ struct RateLimit<Key: Hashable> {
       return left > 0
     }
     if buckets.count >= capacity {
+      guard swept.map({ now - $0 >= interval }) ?? true else { return false }
+      swept = now
+      sweeps += 1
       buckets = buckets.filter { refilled($0.value, now: now).left < burst }
       guard buckets.count < capacity else { return false }
     }

@@ -12,6 +12,8 @@ import Wire
       limit = RateLimit(burst: burst, interval: interval, capacity: capacity)
     }
 
+    var sweeps: Int { limit.sweeps }
+
     func allows(_ key: Int, at milliseconds: Int) -> Bool {
       limit.allows(key, now: Instant(nanoseconds: 1_000_000_000) + .milliseconds(milliseconds))
     }
@@ -52,6 +54,12 @@ import Wire
     #expect(limit.allows(99, at: 0), "a key that is remembered has the rest of its burst")
     #expect(!limit.allows(99, at: 0))
     #expect(!limit.allows(1000, at: 999))
+  }
+
+  @Test func aFloodIsLookedThroughOnceAnIntervalAndNotOnceAKey() {
+    let limit = Limit(burst: 2, interval: .seconds(1), capacity: 100)
+    for millisecond in 0..<3000 { _ = limit.allows(millisecond, at: millisecond) }
+    #expect((1...3).contains(limit.sweeps))
   }
 
   @Test func keysThatAreFullAgainMakeRoomForOthers() {
