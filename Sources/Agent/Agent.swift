@@ -4,6 +4,12 @@ import Registry
 import ServiceLifecycle
 import Wire
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// The daemon.
 package enum Agent {
   package static let release = API.release
@@ -12,6 +18,8 @@ package enum Agent {
   ///
   /// - Throws: an error whose description is a sentence that says what to do.
   package static func run(_ settings: Settings) async throws {
+    // Said at once and as a whole: without root something small would fail later, one thing after the other.
+    guard geteuid() == 0 else { throw AgentError.notRoot }
     let log = makeLogger(settings)
     let name = try HostName(settings.name)
     let state = try StateDirectory(path: settings.stateDirectory)
@@ -40,6 +48,13 @@ package enum Agent {
     log.logLevel = settings.logLevel
     return log
   }
+}
+
+/// Why the agent does not start.
+enum AgentError: Error, CustomStringConvertible {
+  case notRoot
+
+  var description: String { "weftd makes bridges, tunnels and packet sockets and needs root: run it as root." }
 }
 
 /// The engine as a service: it starts, and at the end stops without touching what stands in the kernel.

@@ -9,6 +9,7 @@ final class KernelSide {
   let network: KernelNetwork
   private(set) var monitor: KernelMonitor
   private(set) var underlay: Underlay
+  private var isUnderlayGone = false
   /// What was found by trying at start.
   let kernelAbilities: KernelAbilities
   let mechanisms: Set<Mechanism>
@@ -228,18 +229,32 @@ final class KernelSide {
     interface == underlay.interface || name == wantedUnderlay
   }
 
-  /// Looks whether the underlay's address, interface or MTU is another one now.
-  ///
-  /// - Returns: the sentence about what changed; nil if nothing did.
-  func followUnderlay() -> String? {
-    guard let now = try? network.underlay(wantedUnderlay), now != underlay else { return nil }
-    let before = underlay
-    underlay = now
-    if now.address != before.address {
-      return "The underlay address of this host changed from \(before.address) to \(now.address)."
+  enum UnderlayChange {
+    /// The address is another one: this run listens on the old one.
+    case address(from: VTEP, to: VTEP)
+    /// There is no such address on this host any more; the sentence says what there is.
+    case gone(String)
+    case mtu(interface: String, Int)
+    /// The interface has another number, went down or came up.
+    case other
+  }
+
+  /// Looks whether the underlay's address, interface or MTU is another one now. An address that is gone may come back:
+  /// what was known of it stays.
+  func followUnderlay() -> UnderlayChange? {
+    let now: Underlay
+    do { now = try network.underlay(wantedUnderlay) } catch {
+      guard !isUnderlayGone else { return nil }
+      isUnderlayGone = true
+      return .gone("\(error)")
     }
-    if now.mtu != before.mtu { return "The MTU of the underlay interface \(now.name) changed to \(now.mtu)." }
-    return nil
+    let wasGone = isUnderlayGone
+    isUnderlayGone = false
+    guard now != underlay || wasGone else { return nil }
+    let before = underlay
+    guard now.address == before.address else { return .address(from: before.address, to: now.address) }
+    underlay = now
+    return now.mtu == before.mtu ? .other : .mtu(interface: now.name, now.mtu)
   }
 
   // MARK: The host's firewall
