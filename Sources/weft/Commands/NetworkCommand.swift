@@ -93,7 +93,8 @@ extension NetworkCommand {
         table.add(
           network.name, network.state.rawValue, network.encap.rawValue, network.encryption.rawValue,
           String(network.mtu), String(network.vni), network.bridge,
-          "\(network.hosts.count)/\(Swift.Set(network.hosts + network.problems.map(\.host)).count)", String(network.bindings))
+          "\(network.hosts.count)/\(Swift.Set(network.hosts + network.problems.map(\.host)).count)",
+          String(network.bindings))
       }
       table.print()
     }

@@ -77,6 +77,7 @@ extension EndToEnd {
         try pool[1].start()
         // A minute of patience, and one look at everything after it.
         try ping.proceed(1000, within: 140)
+        #expect(try pool[1].hosts().contains { $0.state == "agentDown" })
         #expect(try pool[1].floodList("blue") == [pool[2].address])
         #expect(try pool[1].remote(guests[1].mac, in: "blue") == pool[2].address)
         #expect(try ping.stop().lost == 0)
