@@ -10,15 +10,24 @@ import Wire
 @Suite(.timeLimit(.minutes(3))) struct TCPProbeTests {
   @Test func `An agent that answers is found as agent, by its own host ID only`() async throws {
     let pool = try TestHosts()
-    let service = ReversingService()
-    try await withServer(PeerCredentials(pool.credentials(0)), service) { endpoint in
+    try await withServer(PeerCredentials(pool.credentials(0)), PongService()) { endpoint in
       for (host, expected) in [(pool.id(0), Membership.TCPProbeOutcome.agent), (pool.id(2), .kernel)] {
         let found = try await TCPProbe.probe(
           endpoint, host: host, credentials: pool.credentials(1), timeout: .seconds(20))
         #expect(found == expected)
       }
     }
-    #expect(service.principals.isEmpty)
+  }
+
+  @Test func `An agent that shakes hands and does not answer the ping is a kernel without its agent`() async throws {
+    let pool = try TestHosts()
+    let service = ReversingService()
+    try await withServer(PeerCredentials(pool.credentials(0)), service) { endpoint in
+      let found = try await TCPProbe.probe(
+        endpoint, host: pool.id(0), credentials: pool.credentials(1), timeout: .seconds(20))
+      #expect(found == .kernel)
+    }
+    #expect(service.principals.count == 1)
   }
 
   @Test func `A port that accepts and stays silent, or resets, is a kernel without its agent`() async throws {
@@ -44,4 +53,14 @@ import Wire
       credentials: pool.credentials(1), timeout: .milliseconds(300))
     #expect(found == .silent)
   }
+}
+
+/// Answers a ping as an agent does.
+private struct PongService: PeerService {
+  func respond(to request: [UInt8], from principal: PeerPrincipal) async -> [UInt8] {
+    guard (try? PeerMessage.decode(request)) == .ping else { return [] }
+    return (try? PeerMessage.pong.encoded()) ?? []
+  }
+
+  func refused(_ refusal: PeerRefusal) async {}
 }
