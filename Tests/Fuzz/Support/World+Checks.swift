@@ -38,15 +38,11 @@ extension World {
     require(other.previousOwn?.statements.count == batch.statements.count, "no stored statement is lost")
   }
 
-  /// A sync between two honest hosts ends, and afterwards both have the same pool records.
+  /// A sync between two honest hosts ends, and after one each way both have the same pool records and as much of others.
   static func checkSync(_ left: inout World, _ right: inout World) {
-    var next: [UInt8]? = left.registry.syncRequest(to: right.registry.host)
-    var rounds = 0
-    while let request = next {
-      rounds += 1
-      require(rounds <= 32, "a sync ends")
-      next = left.finish(right.respond(request, from: left.registry.host), from: right.registry.host)
-    }
+    sync(&left, &right)
+    // What this one brought may have closed a gap before something that only the other one had.
+    sync(&right, &left)
     let areMembers =
       !left.registry.pool.isGone(right.registry.host) && !right.registry.pool.isGone(left.registry.host)
     guard areMembers else { return }
@@ -57,6 +53,16 @@ extension World {
       // behind a gap is known there is nothing to hand on.
       guard a?.floor == nil, b?.floor == nil, a?.latest?.version != 0, b?.latest?.version != 0 else { continue }
       require(a?.holding(of: owner) == b?.holding(of: owner), "after a sync both have as much of a third host")
+    }
+  }
+
+  private static func sync(_ caller: inout World, _ other: inout World) {
+    var next: [UInt8]? = caller.registry.syncRequest(to: other.registry.host)
+    var rounds = 0
+    while let request = next {
+      rounds += 1
+      require(rounds <= 32, "a sync ends")
+      next = caller.finish(other.respond(request, from: caller.registry.host), from: other.registry.host)
     }
   }
 }
