@@ -147,8 +147,9 @@ static void set_up(const char *device, bool up) {
   close(descriptor);
 }
 
-// Sends a gratuitous ARP request (RFC 826) out of `device` and returns the moment before it left.
-static int64_t announce(const char *device, const uint8_t *mac) {
+// Sends a gratuitous ARP request (RFC 826) out of `device` and returns the moment before it left. `*open` is the socket,
+// to be closed when the move is over: closing waits for the kernel's grace period, while notices come in.
+static int64_t announce(const char *device, const uint8_t *mac, int *open) {
   int descriptor = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
   struct sockaddr_ll address = {
       .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP), .sll_ifindex = (int)if_nametoindex(device)};
@@ -162,10 +163,7 @@ static int64_t announce(const char *device, const uint8_t *mac) {
   int64_t stamp = now_ns();
   if (sendto(descriptor, frame, sizeof frame, 0, (struct sockaddr *)&address, sizeof address) != sizeof frame)
     die("cannot send on %s: %s", device, strerror(errno));
-  // The socket stays open until the move is over: closing it waits for the kernel's grace period.
-  static int previous = -1;
-  if (previous >= 0) close(previous);
-  previous = descriptor;
+  *open = descriptor;
   return stamp;
 }
 
@@ -217,7 +215,8 @@ int main(int count, char **words) {
       hosts[i].seen = 0;
       read_notices(&hosts[i], mac, (struct in_addr){0});
     }
-    int64_t start = announce(to, mac), limit = start + (int64_t)5 * 1000000000;
+    int announcer = -1;
+    int64_t start = announce(to, mac, &announcer), limit = start + (int64_t)5 * 1000000000;
     struct pollfd polls[max_hosts];
     for (int i = 0; i < host_count; i++) polls[i] = (struct pollfd){.fd = hosts[i].notices, .events = POLLIN};
     while (missing_notices(target) > 0 && now_ns() < limit) {
@@ -225,6 +224,7 @@ int main(int count, char **words) {
       for (int i = 0; i < host_count; i++)
         if (polls[i].revents != 0) read_notices(&hosts[i], mac, target->vtep);
     }
+    close(announcer);
     for (int i = 0; i < host_count && move > 0; i++) {
       if (&hosts[i] == target) continue;
       if (hosts[i].seen == 0) {
