@@ -135,13 +135,14 @@ extension Engine {
   /// Makes this host a member: first on disk, with the certificate as the last and deciding file, then at work.
   private func enter(_ papers: Node.Papers) async throws {
     let credentials = try TLSCredentials(member: identity, certificates: papers.certificates, trust: papers.trust)
-    for file in SavedState.poolFiles { try state.remove(file) }
+    try Transit.joining.begin(state)
     files.write(.trust, papers.trust.encoded)
     files.write(.authority, AuthorityFile.encode(papers.authorities))
     files.write(.poolRecords, RecordFile.encode(papers.poolRecords))
     files.write(.peers, PeerAddress.encode(papers.peers, seeds: papers.seeds))
     files.write(.certificate, papers.certificates.encoded)
     try await files.flush()
+    try Transit.end(state)
     guard phase == .unjoined else { throw APIError(.unavailable, "\(StateQueueError.stopped)") }
     self.credentials.replace(with: credentials)
     try startNode(papers, above: nil)
@@ -175,11 +176,11 @@ extension Engine {
   private func forgetPool() async throws {
     // What was given to the queue must not come after the removal.
     do { try await files.flush() } catch { log.error("\(error)") }
-    try state.remove(.certificate)
-    identity = HostIdentity()
+    try Transit.leaving.begin(state)
+    try Transit.finish(state)
+    guard let bytes = try state.read(.identity) else { throw SavedStateError.missing(.identity, in: state.path) }
+    identity = try HostIdentity(encoded: bytes)
     ledger = TokenLedger()
-    try state.write(.identity, identity.encoded)
-    for file in SavedState.poolFiles + [.tokens] { try state.remove(file) }
     credentials.replace(with: try TLSCredentials(stranger: identity))
   }
 

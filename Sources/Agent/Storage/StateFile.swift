@@ -21,6 +21,8 @@ package enum StateFile: UInt16, CaseIterable, Sendable {
   case trust = 10
   /// Up to where hosts that are gone were heard: nothing older comes back to life.
   case floors = 11
+  /// A join or a leave is under way; it is there only in between.
+  case transit = 12
 
   var name: String {
     switch self {
@@ -35,6 +37,7 @@ package enum StateFile: UInt16, CaseIterable, Sendable {
     case .machine: "machine"
     case .trust: "trust"
     case .floors: "floors"
+    case .transit: "transit"
     }
   }
 

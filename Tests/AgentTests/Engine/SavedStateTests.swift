@@ -73,12 +73,21 @@ import Wire
     #expect(saved.ledger.isEmpty)
   }
 
-  @Test func whatACrashLeftOfAJoinOrALeaveIsRemovedAndTheHostIsInNoPool() throws {
+  @Test func whatACrashLeftOfAJoinIsRemovedAndTheHostIsItselfInNoPool() throws {
     let (directory, identity) = try member()
-    try directory.remove(.certificate)
+    try Transit.joining.begin(directory)
     let saved = try SavedState(directory)
     #expect(saved.papers == nil && saved.identity.hostID == identity.hostID)
     #expect(scratch.names() == ["boot", "identity", "tokens"])
+  }
+
+  @Test func aLeaveThatACrashCutShortIsFinishedAndTheHostIsSomebodyElse() throws {
+    let (directory, identity) = try member()
+    try Transit.leaving.begin(directory)
+    try directory.remove(.certificate)
+    let saved = try SavedState(directory)
+    #expect(saved.papers == nil && saved.identity.hostID != identity.hostID)
+    #expect(scratch.names() == ["boot", "identity"])
   }
 
   @Test(arguments: StateFile.allCases.filter { !$0.foundations.isEmpty })
@@ -92,8 +101,8 @@ import Wire
     #expect(contents() == before, "no identity is made anew, and no boot begun")
   }
 
-  @Test(arguments: [(StateFile.trust, "trust"), (.poolRecords, "pool records")])
-  func aCertificateWithoutWhatAMemberNeedsIsRefusedWithWhatToDo(missing: StateFile, name: String) throws {
+  @Test(arguments: [(StateFile.trust, "trust"), (.poolRecords, "pool-records"), (.certificate, "certificate")])
+  func aMemberWithoutWhatAMemberNeedsIsRefusedWithWhatToDo(missing: StateFile, name: String) throws {
     let (directory, _) = try member()
     try directory.remove(missing)
     do {
@@ -102,12 +111,12 @@ import Wire
     } catch let error as SavedStateError {
       #expect(
         error.description
-          == "The state directory has this host's certificate but not its \(name): restore the directory from a backup, or empty it and join the pool anew."
+          == "This host is in a pool, but \(scratch.path)/\(name) is gone: restore the directory from a backup, or empty it and join the pool anew."
       )
     }
   }
 
-  @Test(arguments: StateFile.allCases.filter { $0 != .machine })
+  @Test(arguments: StateFile.allCases.filter { ![.machine, .transit].contains($0) })
   func aTornFileIsRefusedByItsNameAndNothingIsMadeAnew(file: StateFile) throws {
     let (directory, identity) = try member()
     let whole = scratch.bytes(file.name)
