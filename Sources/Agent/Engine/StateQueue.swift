@@ -56,5 +56,7 @@ struct StateWriter: Service {
         if let failure = failures.values.first { continuation.resume(throwing: failure) } else { continuation.resume() }
       }
     }
+    // The engine has ended, and with it what there was to write; a service that ends before it is told is a fault.
+    try? await gracefulShutdown()
   }
 }
