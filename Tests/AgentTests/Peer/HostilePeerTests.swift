@@ -163,8 +163,9 @@ import Wire
     let (opened, isOpen) = AsyncStream.makeStream(of: Endpoint.self)
     try await withThrowingTaskGroup(of: Void.self) { group in
       let (endpoints, input) = AsyncStream.makeStream(of: Endpoint.self)
+      // An address of its own: on 127.0.0.1 another test's server may be given the port as soon as it is free.
       let server = PeerServer(
-        endpoint: Endpoint(address: .v4(0x7f00_0001), port: 0), credentials: credentials, service: ReversingService(),
+        endpoint: Endpoint(address: .v4(0x7f5b_0703), port: 0), credentials: credentials, service: ReversingService(),
         logger: Logger(label: "test"), whenListening: { input.yield($0) })
       group.addTask {
         await withTaskGroup(of: Void.self) { inner in
