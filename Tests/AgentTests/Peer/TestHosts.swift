@@ -91,7 +91,7 @@ func withTCP<Value: Sendable>(
   body: (NIOAsyncChannelInboundStream<ByteBuffer>, NIOAsyncChannelOutboundWriter<ByteBuffer>) async throws -> Value
 ) async throws -> Value {
   let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-    .connect(host: "127.0.0.1", port: Int(endpoint.port)) { channel in
+    .connect(host: endpoint.address.description, port: Int(endpoint.port)) { channel in
       channel.eventLoop.makeCompletedFuture {
         try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
       }
@@ -115,7 +115,7 @@ func withTLS<Value: Sendable>(
   body: (NIOAsyncChannelInboundStream<ByteBuffer>, NIOAsyncChannelOutboundWriter<ByteBuffer>) async throws -> Value
 ) async throws -> Value {
   let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-    .connect(host: "127.0.0.1", port: Int(endpoint.port)) { channel in
+    .connect(host: endpoint.address.description, port: Int(endpoint.port)) { channel in
       channel.eventLoop.makeCompletedFuture {
         try channel.pipeline.syncOperations.addHandler(
           credentials.makeClientHandler(expecting: .anyMember) { _ in })
