@@ -127,7 +127,7 @@ if wanted style; then
 fi
 if wanted unit; then
   # One target after the other: tests with real sockets and time limits do not compete with those that only compute.
-  for target in $(find Tests -maxdepth 1 -name '*Tests' -printf '%f\n' |
+  for target in $(find Tests -mindepth 1 -maxdepth 1 -name '*Tests' -printf '%f\n' |
     grep -vxE 'SimulationTests|KernelTests|EndToEndTests' | sort); do
     suite unit 900 "$target"
   done

@@ -7,14 +7,14 @@ package enum TLSCredentialsError: Error, Equatable, CustomStringConvertible {
   case untrusted(TrustError)
   /// The certificate is that of another host.
   case otherHost(HostID)
-  case library(String)
+  case setUp(String)
 
   package var description: String {
     switch self {
     case .untrusted(let error): "This host's own certificate is of no use any more: \(error)"
     case .otherHost(let host):
       "The stored certificate is that of host \(host), not of this one: restore the right file."
-    case .library(let why): "TLS could not be set up: \(why)."
+    case .setUp(let why): "TLS could not be set up: \(why)."
     }
   }
 }
@@ -37,7 +37,7 @@ package struct TLSCredentials: Sendable {
     do {
       certificate = try CertificateForm.makeStranger(identity)
     } catch {
-      throw .library("\(error)")
+      throw .setUp("\(error)")
     }
     try self.init(identity, chain: [certificate], trust: nil)
   }
@@ -96,7 +96,7 @@ package struct TLSCredentials: Sendable {
       client.shutdownTimeout = .seconds(1)
       clientContext = try NIOSSLContext(configuration: client)
     } catch {
-      throw .library("\(error)")
+      throw .setUp("\(error)")
     }
   }
 }

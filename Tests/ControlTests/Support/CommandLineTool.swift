@@ -55,7 +55,7 @@ extension CommandLineTool {
       posix_spawn_file_actions_adddup2(&actions, outputPipe[1], 1)
       posix_spawn_file_actions_adddup2(&actions, errorPipe[1], 2)
       var words = arguments.map { strdup($0) } + [nil]
-      let variables = ["PATH=/usr/bin:/bin"] + Self.library + environment
+      let variables = ["PATH=/usr/bin:/bin"] + Self.loaderPath + environment
       var values = variables.map { strdup($0) } + [nil]
       defer { for pointer in words + values { free(pointer) } }
       var child: pid_t = 0
@@ -67,7 +67,7 @@ extension CommandLineTool {
     }
 
     /// Where the Swift runtime is, if the tests were told.
-    private static var library: [String] {
+    private static var loaderPath: [String] {
       guard let value = getenv("LD_LIBRARY_PATH") else { return [] }
       return ["LD_LIBRARY_PATH=\(String(cString: value))"]
     }
