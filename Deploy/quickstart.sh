@@ -88,8 +88,8 @@ trap 'exit 143' TERM
 
 [[ $(id -u) -eq 0 ]] || fail "network namespaces need root: run it with sudo."
 
-packages=(iproute2 iputils-ping iputils-arping iperf3 jq nftables)
-$skip_build || packages+=(libnl-3-dev libnl-route-3-dev libssl-dev pkg-config)
+packages=(iproute2 iputils-ping iputils-arping iperf3 jq nftables procps)
+$skip_build || packages+=(build-essential libnl-3-dev libnl-route-3-dev libssl-dev pkg-config)
 missing=()
 for package in "${packages[@]}"; do
   [[ $(dpkg-query -W -f='${Status}' "$package" 2>/dev/null) == "install ok installed" ]] || missing+=("$package")

@@ -30,7 +30,7 @@ declare -A arrows=(
   [Security]="Wire"
   [Kernel]="Wire CNetlink CLinux"
   [Control]="Wire"
-  [Agent]="CNetlink CLinux Wire Membership Registry Overlay Security Kernel Control"
+  [Agent]="CLinux Wire Membership Registry Overlay Security Kernel Control"
   [weftd]="Agent"
   [weft]="Control"
 )
@@ -42,11 +42,11 @@ declare -A modules=(
   [Membership]=""
   [Registry]=""
   [Overlay]=""
-  [Security]="Crypto SwiftASN1 X509 NIOCore NIOSSL"
+  [Security]="Crypto SwiftASN1 X509 NIOSSL"
   [Kernel]=""
-  [Control]="HTTPTypes Hummingbird HummingbirdCore Logging NIOConcurrencyHelpers NIOCore NIOPosix ServiceLifecycle"
-  [Agent]="Crypto Hummingbird Logging NIOCore NIOPosix NIOSSL NIOTLS ServiceLifecycle SwiftASN1 X509"
-  [weftd]="ArgumentParser Logging ServiceLifecycle"
+  [Control]="HTTPTypes Hummingbird Logging NIOConcurrencyHelpers NIOCore ServiceLifecycle"
+  [Agent]="Crypto Logging NIOCore NIOPosix NIOSSL NIOTLS ServiceLifecycle"
+  [weftd]="ArgumentParser Logging"
   [weft]="ArgumentParser NIOCore NIOHTTP1 NIOPosix"
 )
 # FoundationEssentials, never Foundation, which brings 41 MB of ICU into a static binary.

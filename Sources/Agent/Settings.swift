@@ -1,4 +1,5 @@
 import Logging
+import Registry
 import Wire
 
 /// What `weftd` was told by its flags and `WEFT_*` variables, checked before anything on the system is touched.
@@ -26,7 +27,7 @@ package struct Settings: Sendable {
     guard stateDirectory.hasPrefix("/") else { throw .relativePath(flag: "--state-dir", stateDirectory) }
     guard socket.hasPrefix("/") else { throw .relativePath(flag: "--socket", socket) }
     guard !underlay.isEmpty else { throw .noUnderlay }
-    guard Self.isHostName(name) else { throw .name(name) }
+    guard (try? HostName(name)) != nil else { throw .name(name) }
     guard port != 0 else { throw .port }
     self.stateDirectory = stateDirectory
     self.socket = socket
@@ -35,18 +36,6 @@ package struct Settings: Sendable {
     self.port = port
     self.dataPlane = dataPlane
     self.logLevel = logLevel
-  }
-
-  private static func isHostName(_ name: String) -> Bool {
-    (1...63).contains(name.utf8.count)
-      && name.utf8.allSatisfy { byte in
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
-          true
-        default: false
-        }
-      }
   }
 }
 

@@ -169,8 +169,6 @@ final class KernelSide {
     _ = try? refreshLinks()
   }
 
-  func portsChanged(_ network: NetworkID, _ ports: Set<String>) { observed.networks[network]?.ports = ports }
-
   // MARK: The path of a MAC that moves
 
   /// The MAC is at another host now. One message to the kernel.

@@ -62,13 +62,18 @@ extension Node {
   func setNetwork(_ reference: String, _ request: API.SetNetwork) throws -> NetworkID {
     let now = Reactor.now()
     let network = try registry.findNetwork(reference)
+    // All of the request is checked before any of it is done.
+    var changes: [NetworkChange] = []
+    if let mtu = request.mtu { changes.append(.mtu(try NetworkMTU(mtu))) }
     if let name = request.name {
-      perform(
-        try registry.setNetwork(network.id, .name(try NetworkName(name)), now: now, sign: identity.sign), now: now)
+      let name = try NetworkName(name)
+      if registry.networks.contains(where: { $0.id != network.id && $0.name == name }) {
+        throw RegistryError.nameTaken(name.text)
+      }
+      changes.append(.name(name))
     }
-    if let mtu = request.mtu {
-      perform(
-        try registry.setNetwork(network.id, .mtu(try NetworkMTU(mtu)), now: now, sign: identity.sign), now: now)
+    for change in changes {
+      perform(try registry.setNetwork(network.id, change, now: now, sign: identity.sign), now: now)
     }
     around.tell(
       Event(kind: "networkChanged", message: "Network \(network.name) was changed.", network: network.name.text))

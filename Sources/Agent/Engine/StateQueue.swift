@@ -41,19 +41,28 @@ struct StateWriter: Service {
   let changes: AsyncStream<StateQueue.Change>
 
   func run() async throws {
-    var failures: [StateFile: StateError] = [:]
+    // What a full or broken disk did not take is kept, and tried again at each flush.
+    var pending: [StateFile: [UInt8]] = [:]
     for await change in changes {
       switch change {
       case .write(let file, let bytes):
         do {
           try state.write(file, bytes)
-          failures[file] = nil
+          pending[file] = nil
         } catch {
-          failures[file] = error
+          pending[file] = bytes
           await engine.diskFailed("\(error)")
         }
       case .flush(let continuation):
-        if let failure = failures.values.first { continuation.resume(throwing: failure) } else { continuation.resume() }
+        do {
+          for (file, bytes) in pending.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            try state.write(file, bytes)
+            pending[file] = nil
+          }
+          continuation.resume()
+        } catch {
+          continuation.resume(throwing: error)
+        }
       }
     }
     // The engine has ended, and with it what there was to write; a service that ends before it is told is a fault.

@@ -40,6 +40,8 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
   private let report: @Sendable (PeerRefusal) -> Void
   private var state = State.handshaking
   private var buffer = ByteBuffer()
+  /// The head of a request was judged, and the rest is still to come.
+  private var isUnderWay = false
   private var deadline: Scheduled<Void>?
 
   /// - Parameter chain: where the TLS handler puts the caller's certificates.
@@ -88,6 +90,10 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
 
   private func readRequest(_ chain: [[UInt8]], _ context: ChannelHandlerContext) {
     guard let length = buffer.getInteger(at: buffer.readerIndex, as: UInt32.self) else { return }
+    // A judgement costs signatures: one at the beginning of a request, for its length, and one when it is whole.
+    let isBeginning = !isUnderWay
+    let end = PeerFrame.lengthSize + Int(length)
+    guard isBeginning || buffer.readableBytes >= end else { return }
     let principal: PeerPrincipal
     let limit: Int
     switch credentials.current.identify(chain) {
@@ -98,8 +104,9 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     guard length <= limit else {
       return refuse("A request of \(length) bytes is too long here: \(limit) are allowed.", context)
     }
-    let end = PeerFrame.lengthSize + Int(length)
+    isUnderWay = true
     guard buffer.readableBytes >= end else { return }
+    isUnderWay = false
     guard buffer.readableBytes == end else {
       return close(context, "it sent a request before the last one was answered.")
     }

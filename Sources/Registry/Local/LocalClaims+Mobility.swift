@@ -1,6 +1,7 @@
 import Wire
 
-/// Claiming, giving up, answering, taking back and damping: DESIGN of the binding rules, RFC 7432 section 7.7 and 15.1.
+/// Claiming, giving up, answering, taking back and damping: the rules of mobility in `Docs/protocol.md`, after RFC 7432
+/// sections 7.7 and 15.1.
 extension LocalClaims {
   /// Two returns of a MAC within this time are a duplicate.
   private static let duplicateWindow: Duration = .seconds(30)

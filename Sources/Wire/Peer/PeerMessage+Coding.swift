@@ -47,7 +47,6 @@ extension PeerMessage {
     case .syncAnswer: 5
     case .fetchAuthority: 6
     case .authority: 7
-    case .leaving: 8
     case .ping: 9
     case .pong: 10
     case .refused: 11
@@ -61,7 +60,7 @@ extension PeerMessage {
     case .sync(let bytes), .syncAnswer(let bytes): [(1, bytes)]
     case .fetchAuthority(let hash): [(1, hash)]
     case .authority(let authority): authority.fields
-    case .leaving, .ping, .pong: []
+    case .ping, .pong: []
     case .refused(let refusal): refusal.fields
     }
   }
@@ -76,7 +75,6 @@ extension PeerMessage {
     case 5: .syncAnswer(try fields.one(1, "sync answer"))
     case 6: .fetchAuthority(certificateHash: try fields.one(1, "CA hash", 32...32))
     case 7: .authority(try Authority(fields))
-    case 8: .leaving
     case 9: .ping
     case 10: .pong
     case 11: .refused(try Refusal(fields))

@@ -15,8 +15,6 @@ package enum PeerMessage: Hashable, Sendable {
   /// A member's: asks for the pool's CA whose certificate has this SHA-256. Answered by `authority` or `refused`.
   case fetchAuthority(certificateHash: [UInt8])
   case authority(Authority)
-  /// The sender leaves the pool by its own word. Answered by `pong`.
-  case leaving
   case ping
   case pong
   /// The answer to a request that was not granted.

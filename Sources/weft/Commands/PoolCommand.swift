@@ -70,7 +70,7 @@ extension PoolCommand {
     func run() async throws {
       let status = try await connection.client.send(
         API.PoolStatus.self, .POST, "/v1/pool/join", API.JoinPool(address: address, token: token),
-        timeout: .seconds(30))
+        timeout: .seconds(60))
       let hosts = status.hosts.alive + status.hosts.suspect + status.hosts.agentDown + status.hosts.dead
       Output.line(Text.plain("Joined pool \(status.pool ?? "-") as \(status.host): \(Text.count(hosts, "host")) now."))
     }

@@ -32,7 +32,7 @@ struct PeerTarget: FuzzTarget {
     case .authority(let authority): take(authority)
     case .refused(let refusal):
       require(refusal.sentence.utf8.count <= Refusal.maximumSentence, "a refusal is short")
-    case .fetchAuthority, .leaving, .ping, .pong: break
+    case .fetchAuthority, .ping, .pong: break
     }
   }
 
@@ -66,7 +66,7 @@ struct PeerTarget: FuzzTarget {
       ])
     let messages: [PeerMessage] = [
       .join(request), .forwardJoin(request), .joined(answer), .sync(world.registry.syncRequest(to: World.host(2))),
-      .syncAnswer([1]), .fetchAuthority(certificateHash: keys.ca.fingerprint.bytes), .authority(authority), .leaving,
+      .syncAnswer([1]), .fetchAuthority(certificateHash: keys.ca.fingerprint.bytes), .authority(authority),
       .ping, .pong, .refused(Refusal(.tokenUsed, "used")),
     ]
     return try messages.map { try $0.encoded() }
