@@ -8,6 +8,10 @@ enum TestRun {
   static let directory: String = {
     let path = "/tmp/\(prefix)"
     mkdir(path, 0o700)
+    atexit {
+      unlink("/tmp/\(TestRun.prefix)/batch")
+      rmdir("/tmp/\(TestRun.prefix)")
+    }
     return path
   }()
 

@@ -185,12 +185,13 @@ extension EndToEnd {
         let sentence = try answer.sentence()
         #expect(sentence.contains("root") || sentence.contains("ermission"), "\(sentence)")
         let other = try pool.addHost()
+        // Even where it may write its files.
+        try must(["install", "-d", "-o", "65534", "-g", "65534", pool.path("nobody")])
         var words = other.agentCommand(
-          stateDirectory: "/tmp/weft-nobody-\(getpid())", socket: "/tmp/weft-nobody-\(getpid()).sock")
+          stateDirectory: pool.path("nobody/state"), socket: pool.path("nobody/weft.sock"))
         words[0] = pool.path("weftd")
         let line = try other.refusal(nobody + words)
         #expect(line.contains("root") || line.contains("ermission"), "\(line)")
-        _ = try run(["rm", "-rf", "/tmp/weft-nobody-\(getpid())"])
       }
     }
 
