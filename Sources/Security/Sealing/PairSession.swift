@@ -80,7 +80,7 @@ package final class PairSession {
     return datagram
   }
 
-  /// The plaintext of a datagram that the peer sealed in the boots of this session and that has not come before.
+  /// The plaintext of a datagram that the peer sealed in these two boots and that has not come before.
   package func open(_ datagram: [UInt8]) throws(SealingError) -> [UInt8] {
     guard datagram.count >= Self.headerSize + Self.tagSize, datagram.count <= GossipPacket.maximumSize,
       datagram.starts(with: Self.prefix), let header = Self.header(of: datagram)
