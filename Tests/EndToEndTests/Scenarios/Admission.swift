@@ -3,6 +3,22 @@ import Testing
 
 extension EndToEnd {
   @Suite struct Admission {
+    /// The token with another last byte in its secret and the checksum that belongs to that.
+    private static let forge = #"""
+      set -e
+      d=$(mktemp -d); trap 'rm -rf "$d"' EXIT
+      t=${1#weft1.}
+      while (( ${#t} % 4 )); do t+='='; done
+      printf %s "$t" | basenc -d --base64url > "$d/token"
+      n=$(stat -c %s "$d/token")
+      last=$(head -c $((n - 4)) "$d/token" | tail -c 1 | od -An -tu1)
+      head -c $((n - 5)) "$d/token" > "$d/forged"
+      printf "\\x$(printf %02x $(((last + 1) % 256)))" >> "$d/forged"
+      sum=$(sha256sum "$d/forged")
+      for i in 0 2 4 6; do printf "\\x${sum:$i:2}" >> "$d/forged"; done
+      printf 'weft1.%s' "$(basenc -w0 --base64url "$d/forged" | tr -d =)"
+      """#
+
     @Test("A token that is wrong, used or expired admits nobody, says so on both sides, and changes nothing")
     func badTokens() throws {
       try withPool(1) { pool in
@@ -14,11 +30,17 @@ extension EndToEnd {
         let garbage = try stranger.attempt("pool", "join", pool[1].address, "--token", "nonsense").sentence()
         #expect(garbage.lowercased().contains("token"), "\(garbage)")
 
-        // One character of the secret is another one: the token reads well, and is wrong.
         let good = try pool[1].invite()
-        let wrong = good.replacingLastCharacters()
-        let refusal = try stranger.attempt("pool", "join", pool[1].address, "--token", wrong).sentence()
-        #expect(refusal.lowercased().contains("token"), "\(refusal)")
+        let mistyped = try stranger.attempt(
+          "pool", "join", pool[1].address, "--token", good.replacingLastCharacters()
+        ).sentence()
+        #expect(mistyped.lowercased().contains("token"), "\(mistyped)")
+
+        // The secret is another one and the checksum fits: the token reads well, and only its issuer can tell.
+        let forged = try run(["bash", "-c", Self.forge, "forge", good]).output
+        let wrong = try stranger.attempt("pool", "join", pool[1].address, "--token", forged).sentence()
+        #expect(wrong.contains("secret is wrong"), "\(wrong)")
+        #expect(try pool[1].weft("events").contains("secret is wrong"), "the issuer tells of it")
 
         let brief = try pool[1].invite("--ttl", "1s")
         let expiry = Clock.now + 1.2
@@ -74,6 +96,9 @@ extension EndToEnd {
         // The token pins the CA of the pool that made it.
         let refusal = try newcomer.attempt("pool", "join", pool[1].address, "--token", token).sentence()
         #expect(refusal.contains("pool"), "\(refusal)")
+        try eventually("the pool's host tells of the caller that did not want it") {
+          try pool[1].weft("events").contains("hostRefused")
+        }
 
         let twice = try foreigner.attempt("pool", "join", pool[1].address, "--token", try pool[1].invite()).sentence()
         #expect(twice.contains("pool") && twice.contains("leave"), "\(twice)")
@@ -126,6 +151,9 @@ extension EndToEnd {
         }
         pool[3].crashAgent()
         try pool[3].start()
+        try eventually("a host that remains tells that it turned host3 away") {
+          try pool.hosts.prefix(2).contains { try $0.weft("events").contains("hostRefused") }
+        }
         try always(for: 3, "an evicted host stays out when its agent starts again") {
           let view = try pool[1].host("host3")
           return view == nil || view?.state == "evicted"
