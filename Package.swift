@@ -34,9 +34,10 @@ let package = Package(
     .target(name: "Wire", swiftSettings: strict),
     .target(name: "Membership", dependencies: ["Wire"], swiftSettings: strict),
     .target(name: "Registry", dependencies: ["Wire"], swiftSettings: strict),
+    .target(name: "Associations", dependencies: ["Wire"], swiftSettings: strict),
     .target(name: "Overlay", dependencies: ["Wire", "Registry"], swiftSettings: strict),
     .target(
-      name: "Security",
+      name: "Trust",
       dependencies: [
         "Wire",
         .product(name: "Crypto", package: "swift-crypto"),
@@ -59,7 +60,7 @@ let package = Package(
     .target(
       name: "Agent",
       dependencies: [
-        "CLinux", "Wire", "Membership", "Registry", "Overlay", "Security", "Kernel", "Control",
+        "CLinux", "Wire", "Membership", "Registry", "Associations", "Overlay", "Trust", "Kernel", "Control",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -87,11 +88,12 @@ let package = Package(
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: strict),
     .testTarget(name: "MembershipTests", dependencies: ["Membership", "Wire"], swiftSettings: strict),
     .testTarget(name: "RegistryTests", dependencies: ["Registry", "Wire"], swiftSettings: strict),
+    .testTarget(name: "AssociationsTests", dependencies: ["Associations", "Wire"], swiftSettings: strict),
     .testTarget(name: "OverlayTests", dependencies: ["Overlay", "Registry", "Wire"], swiftSettings: strict),
     .testTarget(
-      name: "SecurityTests",
+      name: "TrustTests",
       dependencies: [
-        "Security", "Wire",
+        "Trust", "Wire",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "X509", package: "swift-certificates"),
       ], swiftSettings: strict),
@@ -105,13 +107,13 @@ let package = Package(
     .testTarget(
       name: "AgentTests",
       dependencies: [
-        "Agent", "CLinux", "Membership", "Registry", "Security", "Wire",
+        "Agent", "CLinux", "Membership", "Registry", "Trust", "Wire",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ], swiftSettings: strict),
     .testTarget(
-      name: "SimulationTests", dependencies: ["Membership", "Registry", "Wire"], swiftSettings: strict),
+      name: "SimulationTests", dependencies: ["Associations", "Membership", "Registry", "Wire"], swiftSettings: strict),
     .testTarget(
       name: "KernelTests", dependencies: ["Agent", "Kernel", "Overlay", "Registry", "CLinux", "Wire"],
       swiftSettings: strict),
@@ -124,13 +126,13 @@ let package = Package(
 // optimization, as the fuzzer lives on speed; other packages are built as for the tests.
 if Context.environment["FUZZ"] != nil {
   let fuzzing: [SwiftSetting] = [.unsafeFlags(["-sanitize=fuzzer", "-O"])]
-  let watched: Set = ["Wire", "Membership", "Registry", "Security", "Agent"]
+  let watched: Set = ["Wire", "Membership", "Registry", "Trust", "Agent"]
   for target in package.targets where watched.contains(target.name) { target.swiftSettings? += fuzzing }
   package.targets.append(
     .executableTarget(
       name: "WeftFuzz",
       dependencies: [
-        "Agent", "Membership", "Registry", "Security", "Wire", .product(name: "Crypto", package: "swift-crypto"),
+        "Agent", "Membership", "Registry", "Trust", "Wire", .product(name: "Crypto", package: "swift-crypto"),
       ], path: "Tests/Fuzz", exclude: ["run.sh"],
       swiftSettings: strict + fuzzing + [.unsafeFlags(["-parse-as-library"])],
       linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))

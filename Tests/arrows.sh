@@ -26,11 +26,12 @@ declare -A arrows=(
   [Wire]=""
   [Membership]="Wire"
   [Registry]="Wire"
+  [Associations]="Wire"
   [Overlay]="Wire Registry"
-  [Security]="Wire"
+  [Trust]="Wire"
   [Kernel]="Wire CNetlink CLinux"
   [Control]="Wire"
-  [Agent]="CLinux Wire Membership Registry Overlay Security Kernel Control"
+  [Agent]="CLinux Wire Membership Registry Associations Overlay Trust Kernel Control"
   [weftd]="Agent"
   [weft]="Control"
 )
@@ -41,8 +42,9 @@ declare -A modules=(
   [Wire]=""
   [Membership]=""
   [Registry]=""
+  [Associations]=""
   [Overlay]=""
-  [Security]="Crypto SwiftASN1 X509 NIOSSL"
+  [Trust]="Crypto SwiftASN1 X509 NIOSSL"
   [Kernel]=""
   [Control]="HTTPTypes Hummingbird Logging NIOConcurrencyHelpers NIOCore ServiceLifecycle"
   [Agent]="Crypto Logging NIOCore NIOPosix NIOSSL NIOTLS ServiceLifecycle"
@@ -51,7 +53,7 @@ declare -A modules=(
 )
 # FoundationEssentials, never Foundation, which brings 41 MB of ICU into a static binary.
 system="Glibc Musl FoundationEssentials Synchronization Dispatch"
-sans_io="Wire Membership Registry Overlay"
+sans_io="Wire Membership Registry Associations Overlay"
 
 contains() { [[ " $1 " == *" $2 "* ]]; }
 

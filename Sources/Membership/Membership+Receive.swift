@@ -59,7 +59,7 @@ extension Membership {
       effects += receivePingRequest(number, target: target, from: sender, now: now)
     case .rumour(let rumour):
       effects += rumour.host == host ? answer(rumour, from: sender, now: now) : apply(rumour, from: sender, now: now)
-    case .advert, .have, .want, .batch, .record, .recordsSeen: break
+    case .advert, .have, .want, .batch, .record, .recordsSeen, .standing, .sending: break
     }
     return effects
   }

@@ -13,6 +13,26 @@ package struct VNI: Hashable, Comparable, Sendable, CustomStringConvertible {
   package static func < (left: Self, right: Self) -> Bool { left.value < right.value }
 }
 
+/// A security parameters index (RFC 4301 section 4.1), which the receiver draws: with its address and the protocol it
+/// names one SA there. 0 to 255 are reserved.
+package struct SPI: Hashable, Comparable, Sendable, CustomStringConvertible {
+  package let value: UInt32
+
+  /// nil below 256.
+  package init?(_ value: UInt32) {
+    guard value >= 256 else { return nil }
+    self.value = value
+  }
+
+  package var description: String {
+    var writer = ByteWriter()
+    writer.append(value)
+    return "0x" + Hex.string(writer.bytes)
+  }
+
+  package static func < (left: Self, right: Self) -> Bool { left.value < right.value }
+}
+
 /// One run of an agent. A later run of the same host is greater: the counter is on disk before the first packet
 /// leaves; the nonce tells apart two runs that drew the same counter (a state directory restored from a copy).
 package struct Boot: Hashable, Comparable, Sendable, CustomStringConvertible {

@@ -13,6 +13,8 @@ import Wire
     .advert(boot: boot, version: 8, incarnation: 9, poolHash: 10),
     .have(Holding(owner: other, boot: boot, version: 11)), .want(owner: other, boot: boot, after: 12),
     .batch([1, 2, 3]), .record([]), .recordsSeen([13, 14]),
+    .standing(epoch: 15, receiverEpoch: 16, spi: SPI(256)!), .sending(epoch: 17, receiverEpoch: 18, spi: SPI(.max)),
+    .sending(epoch: 19, receiverEpoch: 20, spi: nil),
   ]
 
   private static let packets: [GossipPacket] = [

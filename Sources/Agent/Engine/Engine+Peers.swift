@@ -1,6 +1,6 @@
 import Membership
 import Registry
-import Security
+import Trust
 import Wire
 
 // What other hosts ask over TLS, and what comes back from errands.

@@ -1,6 +1,6 @@
 import Control
 import Registry
-import Security
+import Trust
 import Wire
 
 // Making, joining and leaving a pool.

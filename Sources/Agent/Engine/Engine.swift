@@ -1,7 +1,7 @@
 import Control
 import Logging
 import Registry
-import Security
+import Trust
 import Wire
 
 /// The agent of one host. An actor whose executor is the reactor's thread: what it and its `Node` hold is touched there

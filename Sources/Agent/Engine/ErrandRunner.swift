@@ -1,7 +1,7 @@
 import Logging
 import Registry
-import Security
 import ServiceLifecycle
+import Trust
 import Wire
 
 /// Does what the engine wants done and must not wait for: calls to other hosts.

@@ -1,5 +1,5 @@
 import Registry
-import Security
+import Trust
 import Wire
 
 /// The public keys by which signatures of hosts are checked. It remembers those of hosts that are gone: what they wrote

@@ -1,5 +1,5 @@
 import Registry
-import Security
+import Trust
 import Wire
 
 // The gossip port: datagrams in, frames to the cores; frames out, sealed.
@@ -55,6 +55,7 @@ extension Node {
         perform(membership.receive(frame, from: host, boot: boot, now: now), now: now)
       case .advert, .have, .want, .batch, .record, .recordsSeen:
         perform(registry.receive(frame, from: host, now: now, verify: verify), now: now)
+      case .standing, .sending: break
       }
     }
   }

@@ -1,6 +1,6 @@
 import Membership
 import Registry
-import Security
+import Trust
 import Wire
 
 // What the cores say is to be done.

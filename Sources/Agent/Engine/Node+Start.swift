@@ -1,6 +1,6 @@
 import Membership
 import Registry
-import Security
+import Trust
 import Wire
 
 // From the state on disk to a member that has told the pool all it has.

@@ -1,7 +1,7 @@
 import Logging
 import Membership
 import Registry
-import Security
+import Trust
 import Wire
 
 /// A host as a member of its pool: the cores, and the shells that feed them and carry out what they say.

@@ -1,5 +1,5 @@
 import Registry
-import Security
+import Trust
 import Wire
 
 /// What the state directory holds at start, read and checked as a whole before anything else happens.

@@ -1,8 +1,8 @@
 import NIOCore
 import NIOSSL
 import NIOTLS
-import Security
 import Synchronization
+import Trust
 import Wire
 
 /// The client's side of one call: waits for the handshake, sends the request, reads the answer; whatever happens first

@@ -1,8 +1,8 @@
 import Glibc
 import NIOCore
 import NIOPosix
-import Security
 import Synchronization
+import Trust
 import Wire
 
 /// Calls another host's `PeerServer`: one connection for one request.

@@ -1,4 +1,4 @@
-import Security
+import Trust
 import Wire
 
 /// Why a request over TLS has no answer.

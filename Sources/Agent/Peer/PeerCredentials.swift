@@ -1,5 +1,5 @@
-import Security
 import Synchronization
+import Trust
 
 /// The TLS credentials in force, which a join, an eviction or a new certificate replaces while the server runs.
 /// Requests on connections that are open already are judged by the new ones too.

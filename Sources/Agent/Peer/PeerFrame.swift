@@ -1,5 +1,5 @@
 import NIOCore
-import Security
+import Trust
 
 /// How messages lie on a TLS connection: the length in 32 bits, then so many bytes. The first byte of an answer says
 /// whether the rest is the service's answer or, in UTF-8, why the caller is turned away.

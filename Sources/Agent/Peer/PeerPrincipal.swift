@@ -1,4 +1,4 @@
-import Security
+import Trust
 import Wire
 
 /// Who sent a request over TLS, proven by the key of its certificate.

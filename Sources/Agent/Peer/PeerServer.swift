@@ -2,8 +2,8 @@ import Glibc
 import Logging
 import NIOCore
 import NIOPosix
-import Security
 import ServiceLifecycle
+import Trust
 import Wire
 
 /// Serves join and sync: TCP with mutual TLS 1.3, length-prefixed requests, one at a time on each connection.

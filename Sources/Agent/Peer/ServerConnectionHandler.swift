@@ -1,8 +1,8 @@
 import NIOCore
 import NIOSSL
 import NIOTLS
-import Security
 import Synchronization
+import Trust
 import Wire
 
 /// A request with the proven name of its sender, and the channel on which the answer is to be written.

@@ -1,5 +1,5 @@
 import Membership
-import Security
+import Trust
 import Wire
 
 /// Asks over TCP whether a host that is silent on UDP is alive, and if not its agent then at least its kernel.

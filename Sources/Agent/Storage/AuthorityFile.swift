@@ -1,4 +1,4 @@
-import Security
+import Trust
 import Wire
 
 /// The content of the file of CA keys, newest first. The one before the newest is kept, because a crash may come between

@@ -59,7 +59,7 @@ extension Registry {
     case .record(let bytes): take(record: bytes, from: other, now: now, verify: verify)
     case .recordsSeen(let digests):
       replication.confirm(other, records: digests.map { RecordDigest($0) }, latest: own.version)
-    case .ping, .ack, .pingRequest, .nack, .rumour: break
+    case .ping, .ack, .pingRequest, .nack, .rumour, .standing, .sending: break
     }
     return takeEffects()
   }

@@ -63,6 +63,12 @@ package enum GossipFrame: Hashable, Sendable {
   case record([UInt8])
   /// Confirms pool records by the first 64 bits of their digests.
   case recordsSeen([UInt64])
+  /// The sender has an inbound SA under `spi` for the keys of these two epochs: the receiver may send by it now. Epochs
+  /// are those of the boots that the packet is sealed for.
+  case standing(epoch: UInt64, receiverEpoch: UInt64, spi: SPI)
+  /// By which SA of the receiver's the sender sends to it now; nil if by none. `epoch` is the sender's newest, and
+  /// `receiverEpoch` the newest that it knows of the receiver: it will move to no SA of older ones any more.
+  case sending(epoch: UInt64, receiverEpoch: UInt64, spi: SPI?)
 
   package static let headerSize = 3
 
@@ -86,6 +92,8 @@ package enum GossipFrame: Hashable, Sendable {
     case .batch: 9
     case .record: 10
     case .recordsSeen: 11
+    case .standing: 12
+    case .sending: 13
     }
   }
 
@@ -117,6 +125,14 @@ package enum GossipFrame: Hashable, Sendable {
       writer.append(after)
     case .batch(let bytes), .record(let bytes): return bytes
     case .recordsSeen(let digests): for digest in digests { writer.append(digest) }
+    case .standing(let epoch, let receiverEpoch, let spi):
+      writer.append(epoch)
+      writer.append(receiverEpoch)
+      writer.append(spi.value)
+    case .sending(let epoch, let receiverEpoch, let spi):
+      writer.append(epoch)
+      writer.append(receiverEpoch)
+      writer.append(spi?.value ?? 0)
     }
     return writer.bytes
   }
@@ -166,6 +182,17 @@ package enum GossipFrame: Hashable, Sendable {
       var digests: [UInt64] = []
       while !reader.isAtEnd { digests.append(try reader.readUInt64()) }
       return .recordsSeen(digests)
+    case 12:
+      let epoch = try reader.readUInt64("epoch")
+      let receiverEpoch = try reader.readUInt64("epoch")
+      guard let spi = SPI(try reader.readUInt32("SPI")) else { throw .invalid("SPI") }
+      return .standing(epoch: epoch, receiverEpoch: receiverEpoch, spi: spi)
+    case 13:
+      let epoch = try reader.readUInt64("epoch")
+      let receiverEpoch = try reader.readUInt64("epoch")
+      let value = try reader.readUInt32("SPI")
+      guard value == 0 || SPI(value) != nil else { throw .invalid("SPI") }
+      return .sending(epoch: epoch, receiverEpoch: receiverEpoch, spi: SPI(value))
     default: return nil
     }
   }

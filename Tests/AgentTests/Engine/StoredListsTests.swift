@@ -1,6 +1,6 @@
 import Registry
-import Security
 import Testing
+import Trust
 import Wire
 
 @testable import Agent

@@ -2,8 +2,8 @@ import Logging
 import Membership
 import NIOCore
 import NIOPosix
-import Security
 import Testing
+import Trust
 import Wire
 
 @testable import Agent

@@ -1,6 +1,6 @@
 import Membership
-import Security
 import Testing
+import Trust
 import Wire
 
 @testable import Agent

@@ -1,8 +1,8 @@
 import Membership
 import NIOCore
 import NIOPosix
-import Security
 import Testing
+import Trust
 import Wire
 
 @testable import Agent

@@ -1,8 +1,8 @@
 import Logging
 import NIOCore
 import NIOPosix
-import Security
 import Synchronization
+import Trust
 import Wire
 
 @testable import Agent

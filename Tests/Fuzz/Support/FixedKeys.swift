@@ -1,6 +1,6 @@
 import Wire
 
-@testable import Security
+@testable import Trust
 
 /// The keys of a pool that exists nowhere else, the same in every run, so that an input that was kept does again what it
 /// did.

@@ -1,7 +1,7 @@
 import Wire
 
 @testable import Registry
-@testable import Security
+@testable import Trust
 
 /// Datagrams as they come from the network, before anything is known of their sender: the outer form, a hello's
 /// certificate and host record, a sealed packet that nobody sealed.

@@ -1,6 +1,6 @@
 import Wire
 
-@testable import Security
+@testable import Trust
 
 /// Packets of members: plaintexts of the input, sealed by a peer's session, opened by ours and handed to the cores, while
 /// time passes and VIFs come and go.

@@ -1,6 +1,6 @@
 import Wire
 
-@testable import Security
+@testable import Trust
 
 /// Messages between agents over TLS, and what an agent does with the parts of an honest-looking one.
 struct PeerTarget: FuzzTarget {

@@ -2,7 +2,7 @@ import Wire
 
 @testable import Agent
 @testable import Registry
-@testable import Security
+@testable import Trust
 
 /// What stands on the disk: each form as it comes, and with its frame made right around the input; certificates and
 /// eviction records too, which come from there and from others.

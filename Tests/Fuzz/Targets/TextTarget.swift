@@ -3,7 +3,7 @@ import Wire
 
 @testable import Agent
 @testable import Registry
-@testable import Security
+@testable import Trust
 
 /// Text that people and other programs give: tokens (also with the right checksum), addresses, names.
 struct TextTarget: FuzzTarget {

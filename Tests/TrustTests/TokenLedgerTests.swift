@@ -1,7 +1,7 @@
 import Testing
 import Wire
 
-@testable import Security
+@testable import Trust
 
 @Suite struct TokenLedgerTests {
   private let start = Instant(nanoseconds: 5_000_000_000)

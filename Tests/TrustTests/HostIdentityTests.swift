@@ -2,7 +2,7 @@ import Crypto
 import Testing
 import Wire
 
-@testable import Security
+@testable import Trust
 
 @Suite struct HostIdentityTests {
   @Test func `A host ID is the first half of the SHA-256 of the public key in X9.63 form`() {

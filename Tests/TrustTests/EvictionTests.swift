@@ -1,7 +1,7 @@
 import Testing
 import Wire
 
-@testable import Security
+@testable import Trust
 
 @Suite struct EvictionTests {
   @Test func `An evicted host is refused and the others stay trusted`() throws {

@@ -3,7 +3,7 @@ import Testing
 import Wire
 import X509
 
-@testable import Security
+@testable import Trust
 
 @Suite struct PoolTrustTests {
   @Test func `A certificate of the pool's CA is trusted as that of its host`() throws {

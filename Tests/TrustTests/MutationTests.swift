@@ -1,7 +1,7 @@
 import Testing
 import Wire
 
-@testable import Security
+@testable import Trust
 
 /// Bytes from outside, changed at random: whatever comes of it, nothing traps, and nothing changed passes for genuine.
 @Suite struct MutationTests {

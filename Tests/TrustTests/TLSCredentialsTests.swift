@@ -1,7 +1,7 @@
 import Testing
 import Wire
 
-@testable import Security
+@testable import Trust
 
 @Suite struct TLSCredentialsTests {
   @Test func `A caller is known as member, stranger, or neither`() throws {

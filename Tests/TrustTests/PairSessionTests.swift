@@ -2,7 +2,7 @@ import Crypto
 import Testing
 import Wire
 
-@testable import Security
+@testable import Trust
 
 @Suite struct PairSessionTests {
   /// Two hosts in one boot each, with their sessions for each other.

@@ -1,7 +1,7 @@
 import Testing
 import Wire
 
-@testable import Security
+@testable import Trust
 
 @Suite struct ReplayWindowTests {
   @Test func `Every counter is accepted once`() {

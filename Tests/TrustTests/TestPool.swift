@@ -1,6 +1,6 @@
 import Wire
 
-@testable import Security
+@testable import Trust
 
 /// A pool of hosts as the tests need it: one CA, hosts with certificates of it.
 struct TestPool {
