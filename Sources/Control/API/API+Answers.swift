@@ -17,11 +17,14 @@ extension API {
   package struct NetworkResult: Codable, Sendable, Equatable {
     package var network: Network
     /// From the request to the moment when the last live host said that it stands, in milliseconds.
-    package var milliseconds: Int
+    package private(set) var milliseconds: Int
+    /// The same in seconds.
+    @Nullable package private(set) var tookSeconds: Double?
 
     package init(network: Network, milliseconds: Int) {
       self.network = network
       self.milliseconds = milliseconds
+      tookSeconds = Double(milliseconds) / 1000
     }
   }
 

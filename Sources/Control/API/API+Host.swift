@@ -27,7 +27,12 @@ extension API {
     /// `kernelVXLAN`, `kernelESP`, `kernelGRE`, `userSpace`, sorted.
     package var capabilities: [String]
     /// The number of its keys of the data path; 0 if it has none.
-    package var epoch: UInt64
+    package private(set) var epoch: UInt64
+    /// The same; nil if it has none.
+    @Nullable package private(set) var keyEpoch: UInt64?
+    /// The keys of the host that answers with this one, or with every other member if this one is the host that answers,
+    /// by name; nil in a list, and on a host that has none of its own.
+    @Nullable package var keys: [HostKeys]?
     /// The networks in which it has a VIF, by name, sorted.
     package var networks: [String]
     /// What is wrong with it, one sentence each.
@@ -36,7 +41,7 @@ extension API {
     package init(
       id: String, name: String, state: HostState, address: String?, incarnation: UInt64, isSelf: Bool = false,
       boot: String? = nil, version: UInt64 = 0, release: String? = nil, mtu: Int? = nil, capabilities: [String] = [],
-      epoch: UInt64 = 0, networks: [String] = [], problems: [String] = []
+      epoch: UInt64 = 0, keys: [HostKeys]? = nil, networks: [String] = [], problems: [String] = []
     ) {
       self.id = id
       self.name = name
@@ -50,6 +55,8 @@ extension API {
       self.mtu = mtu
       self.capabilities = capabilities
       self.epoch = epoch
+      self.keyEpoch = epoch == 0 ? nil : epoch
+      self.keys = keys
       self.networks = networks
       self.problems = problems
     }

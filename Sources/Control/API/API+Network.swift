@@ -41,7 +41,13 @@ extension API {
     package var encap: Encapsulation
     package var encryption: Encryption
     /// The largest IP packet of a guest, in bytes.
-    package var mtu: Int
+    package private(set) var mtu: Int
+    /// What the costliest form of its frames takes of the underlay's MTU beside `mtu`, in bytes.
+    @Nullable package private(set) var overhead: Int?
+    /// The smallest MTU of an underlay that carries it, in bytes: `mtu` and `overhead`.
+    @Nullable package private(set) var underlayNeeded: Int?
+    /// How the host that answers carries its frames (`kernel VXLAN in ESP`); nil while it does not.
+    @Nullable package var mechanism: String?
     package var state: NetworkState
     /// The live hosts on which it stands, by name, sorted.
     package var hosts: [String]
@@ -54,7 +60,8 @@ extension API {
 
     package init(
       id: String, name: String, vni: UInt32, bridge: String, encap: Encapsulation, encryption: Encryption, mtu: Int,
-      state: NetworkState, hosts: [String] = [], problems: [Problem] = [], bindings: Int = 0,
+      overhead: Int? = nil, mechanism: String? = nil, state: NetworkState, hosts: [String] = [],
+      problems: [Problem] = [], bindings: Int = 0,
       conflictsWith: String? = nil
     ) {
       self.id = id
@@ -64,6 +71,9 @@ extension API {
       self.encap = encap
       self.encryption = encryption
       self.mtu = mtu
+      self.overhead = overhead
+      self.underlayNeeded = overhead.map { mtu + $0 }
+      self.mechanism = mechanism
       self.state = state
       self.hosts = hosts
       self.problems = problems

@@ -42,13 +42,15 @@ extension API {
     package var bindings: Int
     /// By host name; empty where no network is encrypted.
     package var epochs: [KeyEpoch]
+    /// How the keys of the host that answers stand; nil if it has none.
+    @Nullable package var keys: KeyCounts?
     /// What is wrong, one sentence each.
     package var problems: [String]
 
     package init(
       joined: Bool, pool: String? = nil, poolId: String? = nil, host: String, hostId: String? = nil,
       address: String? = nil, release: String, hosts: HostCounts = HostCounts(), networks: Int = 0, bindings: Int = 0,
-      epochs: [KeyEpoch] = [], problems: [String] = []
+      epochs: [KeyEpoch] = [], keys: KeyCounts? = nil, problems: [String] = []
     ) {
       self.joined = joined
       self.pool = pool
@@ -61,6 +63,7 @@ extension API {
       self.networks = networks
       self.bindings = bindings
       self.epochs = epochs
+      self.keys = keys
       self.problems = problems
     }
   }

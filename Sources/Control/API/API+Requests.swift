@@ -38,6 +38,16 @@ extension API {
     }
   }
 
+  /// Asks for new keys of the data path. `POST /v1/pool/rekey`.
+  package struct Rekey: StrictRequest, Equatable {
+    package static let fields = ["hostOnly"]
+
+    /// Only the host that is asked, not every live host of the pool; nil: false.
+    package var hostOnly: Bool?
+
+    package init(hostOnly: Bool? = nil) { self.hostOnly = hostOnly }
+  }
+
   /// Makes a network; what is nil takes its default. `POST /v1/networks`.
   package struct CreateNetwork: StrictRequest, Equatable {
     package static let fields = ["name", "encap", "encryption", "mtu", "vni", "bridge"]

@@ -36,6 +36,12 @@ extension Routes {
     return try Answers.object(API.Done())
   }
 
+  @Sendable func rekey(_ request: Request, _ context: Context) async throws -> Response {
+    try noQuery(request)
+    let body = try await RequestDecoding.body(API.Rekey.self, of: request)
+    return try Answers.object(try await service.rekey(body))
+  }
+
   @Sendable func hosts(_ request: Request, _ context: Context) async throws -> Response {
     try noQuery(request)
     return try Answers.list(try await service.hosts())

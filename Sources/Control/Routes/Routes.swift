@@ -33,6 +33,7 @@ package struct Routes: Sendable {
       ("/v1/pool/tokens", [(.post, invite)]),
       ("/v1/pool/join", [(.post, joinPool)]),
       ("/v1/pool/leave", [(.post, leavePool)]),
+      ("/v1/pool/rekey", [(.post, rekey)]),
       ("/v1/hosts", [(.get, hosts)]),
       ("/v1/hosts/:host", [(.get, host)]),
       ("/v1/hosts/:host/evict", [(.post, evictHost)]),

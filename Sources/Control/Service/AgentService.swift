@@ -11,6 +11,9 @@ package protocol AgentService: Sendable {
   func joinPool(_ request: API.JoinPool) async throws -> API.PoolStatus
   func leavePool() async throws
   func poolStatus() async throws -> API.PoolStatus
+  /// Draws new keys on this host and, unless told otherwise, has every live host of the pool do so. Returns when each has
+  /// taken the order or could not be reached, not when the keys stand.
+  func rekey(_ request: API.Rekey) async throws -> API.RekeyResult
 
   /// Ordered by name, then ID.
   func hosts() async throws -> [API.Host]
@@ -41,4 +44,11 @@ package protocol AgentService: Sendable {
   func followEvents(after id: UInt64?) async throws -> AsyncStream<API.Event>
 
   func doctor() async throws -> API.DoctorReport
+}
+
+extension AgentService {
+  /// For an agent without keys.
+  package func rekey(_ request: API.Rekey) async throws -> API.RekeyResult {
+    throw APIError(.unsupported, "This host has no keys of the data path to draw anew: look at 'weft doctor'.")
+  }
 }

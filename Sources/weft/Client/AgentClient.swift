@@ -25,7 +25,14 @@ struct AgentClient: Sendable {
     _ type: Value.Type, _ method: HTTPMethod, _ path: String, _ body: some Encodable = API.Nothing(),
     timeout: Duration = .seconds(10)
   ) async throws -> Value {
-    try await ask(method, path, body: Array(JSONEncoder().encode(body)), timeout: self.timeout ?? timeout).value
+    try await order(type, method, path, body, timeout: timeout).value
+  }
+
+  /// Like `send`, with the bytes of the answer.
+  func order<Value: Decodable & Sendable>(
+    _ type: Value.Type, _ method: HTTPMethod, _ path: String, _ body: some Encodable, timeout: Duration
+  ) async throws -> Answer<Value> {
+    try await ask(method, path, body: Array(JSONEncoder().encode(body)), timeout: self.timeout ?? timeout)
   }
 
   /// Gives each line of an endless answer to `take`; returns when the agent ends it.

@@ -15,6 +15,16 @@ struct HostCommand: AsyncParsableCommand {
     default: state.rawValue
     }
   }
+
+  static func words(_ capability: String) -> String {
+    switch capability {
+    case "kernelVXLAN": "kernel VXLAN"
+    case "kernelGRE": "kernel GRE"
+    case "kernelESP": "kernel ESP"
+    case "userSpace": "user space"
+    default: capability
+    }
+  }
 }
 
 /// A host by its name or ID.
@@ -66,14 +76,25 @@ extension HostCommand {
       sheet.add("Address", host.address ?? "")
       sheet.add("MTU", host.mtu.map(String.init) ?? "")
       sheet.add("Release", host.release ?? "")
-      sheet.add("Capabilities", Text.list(host.capabilities))
+      sheet.add("Capabilities", Text.list(host.capabilities.map(HostCommand.words)))
       sheet.add("Incarnation", String(host.incarnation))
       sheet.add("Boot", host.boot ?? "")
       sheet.add("Version", String(host.version))
-      sheet.add("Key epoch", host.epoch == 0 ? "" : String(host.epoch))
+      sheet.add("Key epoch", host.keyEpoch.map(String.init) ?? "")
       sheet.add("Networks", Text.list(host.networks))
       sheet.print()
       for problem in host.problems { Output.line(Text.plain("Problem: \(problem)")) }
+      if let keys = host.keys, !keys.isEmpty { table(keys).print() }
+    }
+
+    private func table(_ keys: [API.HostKeys]) -> Table {
+      var table = Table("KEYS WITH", "STATE", "INBOUND", "OUTBOUND SPI", "SENT", "RECEIVED", "REPLAYED", "BROKEN")
+      for host in keys {
+        table.add(
+          host.host, host.state.rawValue, String(host.inbound), host.outboundSPI ?? "", String(host.packetsSent),
+          String(host.packetsReceived), String(host.replayed), String(host.integrityFailures))
+      }
+      return table
     }
   }
 

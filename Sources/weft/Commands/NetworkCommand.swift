@@ -13,7 +13,7 @@ struct NetworkCommand: AsyncParsableCommand {
   /// - Throws: `ExitCode(1)` after naming on standard error the live hosts on which it does not.
   static func report(_ result: API.NetworkResult, _ verb: String) throws {
     let network = result.network
-    let stands = "stands on \(Text.count(network.hosts.count, "host")) after \(result.milliseconds) ms"
+    let stands = "stands on \(Text.count(network.hosts.count, "host")) after \(Text.seconds(result.milliseconds))"
     let numbers = "MTU \(network.mtu), VNI \(network.vni), bridge \(network.bridge)"
     Output.line(
       Text.plain(
@@ -120,6 +120,10 @@ extension NetworkCommand {
       sheet.add("Encapsulation", network.encap.rawValue)
       sheet.add("Encryption", network.encryption.rawValue)
       sheet.add("MTU", String(network.mtu))
+      if let overhead = network.overhead, let needed = network.underlayNeeded {
+        sheet.add("Underlay MTU", "at least \(needed) (\(overhead) more)")
+      }
+      if let mechanism = network.mechanism { sheet.add("Carried by", mechanism) }
       sheet.add("Stands on", Text.list(network.hosts))
       sheet.add("MACs", String(network.bindings))
       sheet.print()

@@ -37,8 +37,16 @@ extension PoolCommand {
       if !status.epochs.isEmpty {
         sheet.add("Key epochs", Text.list(status.epochs.map { "\($0.host) \($0.epoch)" }))
       }
+      if let keys = status.keys { sheet.add("Keys", Self.standing(keys)) }
       sheet.add("Problems", status.problems.isEmpty ? "none" : String(status.problems.count))
       return sheet
+    }
+
+    private static func standing(_ keys: API.KeyCounts) -> String {
+      let counts = [
+        (keys.established, "established"), (keys.pending, "pending"), (keys.waiting, "waiting"), (keys.none, "missing"),
+      ].filter { $0.0 > 0 }
+      return counts.isEmpty ? "no other host" : Text.list(counts.map { "\($0.1) with \(Text.count($0.0, "host"))" })
     }
   }
 }

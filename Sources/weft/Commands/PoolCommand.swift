@@ -4,7 +4,7 @@ import Control
 struct PoolCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pool", abstract: "Make, join, leave and look at the pool.",
-    subcommands: [Init.self, Invite.self, Join.self, Leave.self, Status.self])
+    subcommands: [Init.self, Invite.self, Join.self, Leave.self, Status.self, Rekey.self])
 }
 
 extension PoolCommand {

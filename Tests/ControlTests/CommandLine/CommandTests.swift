@@ -35,6 +35,11 @@ struct CommandTests {
     Case(
       arguments: "pool join 192.0.2.2:7677 --token -weft1-abc", call: "joinPool 192.0.2.2:7677 -weft1-abc",
       output: "Joined pool rack as host1: 3 hosts now."),
+    Case(
+      arguments: "pool rekey", call: "rekey false",
+      output: "New keys are drawn on host1 (epoch 3) and on 2 other hosts."),
+    Case(
+      arguments: "pool rekey --host-only", call: "rekey true", output: "New keys are drawn on host1 (epoch 3)."),
     Case(arguments: "pool leave", call: "leavePool", output: "This host has left the pool."),
     Case(
       arguments: "pool status", call: "poolStatus",
@@ -45,6 +50,7 @@ struct CommandTests {
         Networks    1
         MACs        2
         Key epochs  host1 2
+        Keys        established with 1 host, pending with 2 hosts
         Problems    1
         Problem: Host host2 is silent: start weftd there.
         """),
@@ -64,12 +70,15 @@ struct CommandTests {
         Address       192.0.2.1
         MTU           1500
         Release       0.1.0
-        Capabilities  kernelESP, kernelVXLAN
+        Capabilities  kernel ESP, kernel VXLAN
         Incarnation   3
         Boot          7/00000000000000aa
         Version       19
         Key epoch     2
         Networks      blue
+        KEYS WITH  STATE        INBOUND  OUTBOUND SPI  SENT  RECEIVED  REPLAYED  BROKEN
+        host2      established  2        0x001a2b3c    120   118       3         1
+        host3      none         0        -             0     0         0         0
         """),
     Case(
       arguments: "host evict host2", call: "evictHost host2",
@@ -77,11 +86,11 @@ struct CommandTests {
     Case(
       arguments: "network create green --encap gre --encryption off --mtu 1400 --vni 5 --bridge br7",
       call: "createNetwork green gre off 1400 5 br7",
-      output: "Network green is made and stands on 3 hosts after 38 ms "
+      output: "Network green is made and stands on 3 hosts after 0.04 s "
         + "(vxlan, encryption off, MTU 1450, VNI 4711, bridge weft-blue)."),
     Case(
       arguments: "network create green", call: "createNetwork green nil nil nil nil nil",
-      output: "Network green is made and stands on 3 hosts after 38 ms "
+      output: "Network green is made and stands on 3 hosts after 0.04 s "
         + "(vxlan, encryption off, MTU 1450, VNI 4711, bridge weft-blue)."),
     Case(
       arguments: "network list", call: "networks",
@@ -104,8 +113,24 @@ struct CommandTests {
         MACs           2
         """),
     Case(
+      arguments: "network show red", call: "network red",
+      output: """
+        Name           red
+        UUID           7f9d3c50-52c4-4f0e-8a57-2f0c9f6c2d12
+        State          ok
+        VNI            4712
+        Bridge         weft-red
+        Encapsulation  gre
+        Encryption     required
+        MTU            1412
+        Underlay MTU   at least 1500 (88 more)
+        Carried by     kernel GRE in ESP
+        Stands on      host1
+        MACs           0
+        """),
+    Case(
       arguments: "network set blue --name sky --mtu 1400", call: "setNetwork blue sky 1400",
-      output: "Network blue is changed and stands on 3 hosts after 12 ms "
+      output: "Network blue is changed and stands on 3 hosts after 0.01 s "
         + "(vxlan, encryption off, MTU 1450, VNI 4711, bridge weft-blue)."),
     Case(arguments: "network delete blue", call: "deleteNetwork blue", output: "Network blue is deleted."),
     Case(
@@ -145,6 +170,18 @@ struct CommandTests {
       let answer = try await server.ask("GET", target)
       #expect(run.output == answer.body)
       #expect(run.status == 0)
+    }
+  }
+
+  @Test("pool rekey --json prints the very answer of the API", arguments: [true, false])
+  func rekeyJSON(_ hostOnly: Bool) async throws {
+    try await withServer { server in
+      let flag = hostOnly ? ["--host-only"] : []
+      let run = try await CommandLineTool.run(["--socket", server.path, "pool", "rekey", "--json"] + flag)
+      let answer = try await server.ask("POST", "/v1/pool/rekey", #"{"hostOnly":\#(hostOnly)}"#)
+      #expect(run.output == answer.body)
+      #expect(run.status == 0)
+      #expect(await server.agent.calls == ["rekey \(hostOnly)", "rekey \(hostOnly)"])
     }
   }
 

@@ -16,12 +16,30 @@ struct ExitTests {
     }
   }
 
+  @Test(
+    "a host that could not be told to draw new keys is named, and the command leaves with 1", arguments: [true, false])
+  func rekeyPartly(_ json: Bool) async throws {
+    try await withServer { server in
+      let why = API.Problem(host: "host2", message: "Its agent is silent: start weftd there.")
+      await server.agent.set(unreachable: why)
+      let words = ["--socket", server.path, "pool", "rekey"] + (json ? ["--json"] : [])
+      let run = try await CommandLineTool.run(words)
+      #expect(run.status == 1)
+      if json {
+        #expect(run.output.hasPrefix(#"{"apiVersion":1,"asked":["host3"],"epoch":3,"#))
+      } else {
+        #expect(run.output == "New keys are drawn on host1 (epoch 3) and on 1 other host.\n")
+      }
+      #expect(run.error == "weft: Host host2 draws no new keys: Its agent is silent: start weftd there.\n")
+    }
+  }
+
   @Test("a network that does not stand on every live host is made, the host is named, and the command leaves with 1")
   func partly() async throws {
     try await withServer { server in
       let run = try await CommandLineTool.run(["--socket", server.path, "network", "create", "partly"])
       #expect(run.status == 1)
-      #expect(run.output.hasPrefix("Network partly is made and stands on 2 hosts after 38 ms"))
+      #expect(run.output.hasPrefix("Network partly is made and stands on 2 hosts after 0.04 s"))
       #expect(
         run.error
           == "weft: Network partly does not stand on host3: Its bridge weft-partly belongs to another program.\n")
@@ -46,6 +64,7 @@ struct ExitTests {
       "pool invite --ttl 1m1h", "pool invite --ttl 99999999999999999999d", "pool invite --uses 0", "network create",
       "network create blue --encap geneve", "network create blue --mtu big", "network create blue --mtu -1",
       "network create blue green", "network set blue", "host show", "mac list --colour", "pool status --timeout 0",
+      "pool rekey host2",
     ])
   func usage(_ arguments: String) async throws {
     try await withServer { server in

@@ -41,6 +41,11 @@ struct RefusalTests {
     Case(
       target: "/v1/pool/leave", body: #"{"force":true}"#,
       message: "The field 'force' is not known here: this request takes none."),
+    Case(
+      target: "/v1/pool/rekey", body: #"{"hosts":["host2"]}"#,
+      message: "The field 'hosts' is not known here: this request takes 'hostOnly'."),
+    Case(
+      target: "/v1/pool/rekey", body: #"{"hostOnly":"yes"}"#, message: "The field 'hostOnly' must be true or false."),
     Case(body: "{}", message: "The field 'name' is missing: add it to the JSON object."),
     Case(message: "The field 'name' is missing: add it to the JSON object."),
     Case(

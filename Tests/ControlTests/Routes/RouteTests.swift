@@ -42,6 +42,12 @@ struct RouteTests {
       call: "joinPool 192.0.2.2:7677 weft1-abc", answer: status),
     Case(
       method: "POST", target: "/v1/pool/leave", call: "leavePool", answer: #"{"apiVersion":1,"done":true}"#),
+    Case(
+      method: "POST", target: "/v1/pool/rekey", body: #"{"hostOnly":true}"#, call: "rekey true",
+      answer: #"{"apiVersion":1,"asked":[],"epoch":3,"host":"host1","notReached":[]}"#),
+    Case(
+      method: "POST", target: "/v1/pool/rekey", call: "rekey nil",
+      answer: #"{"apiVersion":1,"asked":["host2","host3"],"epoch":3,"host":"host1","notReached":[]}"#),
     Case(method: "GET", target: "/v1/hosts", call: "hosts", answer: "[\(host),\(silentHost)]"),
     Case(method: "GET", target: "/v1/hosts/host1", call: "host host1", answer: versioned(host, before: "boot")),
     Case(
@@ -52,19 +58,21 @@ struct RouteTests {
       method: "POST", target: "/v1/networks",
       body: #"{"name":"blue","encap":"vxlan","encryption":"off","mtu":1450,"vni":4711,"bridge":"weft-blue"}"#,
       status: 201, call: "createNetwork blue vxlan off 1450 4711 weft-blue",
-      answer: #"{"apiVersion":1,"milliseconds":38,"network":\#(network)}"#),
+      answer: #"{"apiVersion":1,"milliseconds":38,"network":\#(network),"tookSeconds":0.038}"#),
     Case(
       method: "POST", target: "/v1/networks", body: #"{"name":"blue","mtu":null}"#, status: 201,
       call: "createNetwork blue nil nil nil nil nil",
-      answer: #"{"apiVersion":1,"milliseconds":38,"network":\#(network)}"#),
+      answer: #"{"apiVersion":1,"milliseconds":38,"network":\#(network),"tookSeconds":0.038}"#),
     Case(
       method: "GET", target: "/v1/networks/blue", call: "network blue", answer: versioned(network, before: "bindings")),
     Case(
       method: "GET", target: "/v1/networks/a%20b%2Fc%3F%C3%BC", call: "network a b/c?ü",
       answer: versioned(network, before: "bindings")),
     Case(
+      method: "GET", target: "/v1/networks/red", call: "network red", answer: versioned(encrypted, before: "bindings")),
+    Case(
       method: "PATCH", target: "/v1/networks/blue", body: #"{"mtu":1400}"#, call: "setNetwork blue nil 1400",
-      answer: #"{"apiVersion":1,"milliseconds":12,"network":\#(network)}"#),
+      answer: #"{"apiVersion":1,"milliseconds":12,"network":\#(network),"tookSeconds":0.012}"#),
     Case(
       method: "DELETE", target: "/v1/networks/blue", call: "deleteNetwork blue",
       answer: #"{"apiVersion":1,"done":true}"#),
@@ -82,18 +90,32 @@ struct RouteTests {
 
   private static let host = """
     {"address":"192.0.2.1","boot":"7/00000000000000aa","capabilities":["kernelESP","kernelVXLAN"],"epoch":2,\
-    "id":"00112233445566778899aabbccddeeff","incarnation":3,"isSelf":true,"mtu":1500,"name":"host1",\
+    "id":"00112233445566778899aabbccddeeff","incarnation":3,"isSelf":true,"keyEpoch":2,\
+    "keys":[\(keys),\(noKeys)],"mtu":1500,"name":"host1",\
     "networks":["blue"],"problems":[],"release":"0.1.0","state":"alive","version":19}
+    """
+  private static let keys = """
+    {"host":"host2","hostId":"ffeeddccbbaa99887766554433221100","inbound":2,"integrityFailures":1,\
+    "outboundSPI":"0x001a2b3c","packetsReceived":118,"packetsSent":120,"replayed":3,"state":"established"}
+    """
+  private static let noKeys = """
+    {"host":"host3","hostId":"0f","inbound":0,"integrityFailures":0,"outboundSPI":null,"packetsReceived":0,\
+    "packetsSent":0,"replayed":0,"state":"none"}
     """
   private static let silentHost = """
     {"address":null,"boot":null,"capabilities":[],"epoch":0,"id":"ffeeddccbbaa99887766554433221100","incarnation":0,\
-    "isSelf":false,"mtu":null,"name":"host2","networks":[],"problems":["Its agent is silent: start weftd there."],\
+    "isSelf":false,"keyEpoch":null,"keys":null,"mtu":null,"name":"host2","networks":[],"problems":["Its agent is silent: start weftd there."],\
     "release":null,"state":"agentDown","version":0}
     """
   private static let network = """
     {"bindings":2,"bridge":"weft-blue","conflictsWith":null,"encap":"vxlan","encryption":"off",\
-    "hosts":["host1","host2","host3"],"id":"6f9d3c50-52c4-4f0e-8a57-2f0c9f6c2d11","mtu":1450,"name":"blue",\
-    "problems":[],"state":"ok","vni":4711}
+    "hosts":["host1","host2","host3"],"id":"6f9d3c50-52c4-4f0e-8a57-2f0c9f6c2d11","mechanism":null,"mtu":1450,\
+    "name":"blue","overhead":null,"problems":[],"state":"ok","underlayNeeded":null,"vni":4711}
+    """
+  private static let encrypted = """
+    {"bindings":0,"bridge":"weft-red","conflictsWith":null,"encap":"gre","encryption":"required",\
+    "hosts":["host1"],"id":"7f9d3c50-52c4-4f0e-8a57-2f0c9f6c2d12","mechanism":"kernel GRE in ESP","mtu":1412,\
+    "name":"red","overhead":88,"problems":[],"state":"ok","underlayNeeded":1500,"vni":4712}
     """
   private static let binding = """
     {"damped":false,"duplicate":false,"hidden":false,"host":"host1","hostId":"00112233445566778899aabbccddeeff",\
@@ -118,7 +140,7 @@ struct RouteTests {
   private static let status = """
     {"address":"192.0.2.1","apiVersion":1,"bindings":2,"epochs":[{"epoch":2,"host":"host1"}],"host":"host1",\
     "hostId":"00112233445566778899aabbccddeeff","hosts":{"agentDown":1,"alive":2,"dead":0,"suspect":0},"joined":true,\
-    "networks":1,"pool":"rack","poolId":"0a0b0c0d","problems":["Host host2 is silent: start weftd there."],\
+    "keys":{"epoch":2,"established":1,"none":0,"pending":2,"waiting":0},"networks":1,"pool":"rack","poolId":"0a0b0c0d","problems":["Host host2 is silent: start weftd there."],\
     "release":"0.1.0"}
     """
 }

@@ -10,6 +10,8 @@ actor ExampleAgent: AgentService {
   private(set) var followersGone = 0
   private let gone = AsyncStream<Void>.makeStream()
   private var report = Example.report
+  /// The host that takes no order to draw new keys.
+  private var unreachable: API.Problem?
   /// While set, `doctor` waits for `release()`.
   private var holds = false
   private let held = AsyncStream<Void>.makeStream()
@@ -39,6 +41,17 @@ actor ExampleAgent: AgentService {
   func poolStatus() async throws -> API.PoolStatus {
     try note("poolStatus")
     return Example.status
+  }
+
+  func rekey(_ request: API.Rekey) async throws -> API.RekeyResult {
+    try note("rekey \(request.hostOnly.map(String.init) ?? "nil")")
+    var result = API.RekeyResult(host: "host1", epoch: 3)
+    if request.hostOnly != true { result.asked = ["host2", "host3"] }
+    if let unreachable {
+      result.asked.removeAll { $0 == unreachable.host }
+      result.notReached = [unreachable]
+    }
+    return result
   }
 
   func hosts() async throws -> [API.Host] {
@@ -81,7 +94,7 @@ actor ExampleAgent: AgentService {
 
   func network(_ reference: String) async throws -> API.Network {
     try note("network \(reference)")
-    return Example.network
+    return reference == "red" ? Example.encrypted : Example.network
   }
 
   func setNetwork(_ reference: String, _ request: API.SetNetwork) async throws -> API.NetworkResult {
@@ -131,6 +144,8 @@ extension ExampleAgent {
     report = API.DoctorReport(
       host: "host1", checks: [API.Check(name: "VXLAN in the kernel", status: .failure, message: "Load vxlan.")])
   }
+
+  func set(unreachable: API.Problem) { self.unreachable = unreachable }
 
   func emit(_ event: API.Event) { for follower in followers { follower.yield(event) } }
 

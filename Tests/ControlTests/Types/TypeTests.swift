@@ -39,6 +39,26 @@ struct TypeTests {
     #expect(binding.host == "host1")
   }
 
+  @Test("an answer of a release without keys is read")
+  func withoutKeys() throws {
+    let host = """
+      {"id":"h","name":"host1","state":"alive","incarnation":0,"isSelf":true,"version":1,"capabilities":[],"epoch":0,
+      "networks":[],"problems":[]}
+      """
+    #expect(try JSONDecoder().decode(API.Host.self, from: Data(host.utf8)).keys == nil)
+    let network = """
+      {"id":"n","name":"blue","vni":1,"bridge":"b","encap":"vxlan","encryption":"off","mtu":1400,"state":"ok","hosts":[],
+      "problems":[],"bindings":0}
+      """
+    let result = Data(#"{"network":\#(network),"milliseconds":5}"#.utf8)
+    #expect(try JSONDecoder().decode(API.NetworkResult.self, from: result).network.underlayNeeded == nil)
+    let status = """
+      {"joined":false,"host":"host1","release":"0.1.0","hosts":{"alive":0,"suspect":0,"agentDown":0,"dead":0},
+      "networks":0,"bindings":0,"epochs":[],"problems":[]}
+      """
+    #expect(try JSONDecoder().decode(API.PoolStatus.self, from: Data(status.utf8)).keys == nil)
+  }
+
   @Test("a report is as bad as its worst check")
   func worst() {
     func status(_ statuses: API.CheckStatus...) -> API.CheckStatus {
