@@ -18,6 +18,7 @@ import Testing
   static let all: [PeerMessage] = [
     .join(request), .forwardJoin(request), .joined(answer), .sync([]), .sync([1, 2]), .syncAnswer([3]),
     .fetchAuthority(certificateHash: [UInt8](repeating: 8, count: 32)), .authority(authority), .ping, .pong,
+    .rekey, .rekeyed(epoch: 7),
     .refused(Refusal(.tokenUsed, "This token was used: ask for another one with `weft pool invite`.")),
     .refused(Refusal(.init(rawValue: 999), "")),
   ]

@@ -50,6 +50,8 @@ extension PeerMessage {
     case .ping: 9
     case .pong: 10
     case .refused: 11
+    case .rekey: 12
+    case .rekeyed: 13
     }
   }
 
@@ -60,7 +62,8 @@ extension PeerMessage {
     case .sync(let bytes), .syncAnswer(let bytes): [(1, bytes)]
     case .fetchAuthority(let hash): [(1, hash)]
     case .authority(let authority): authority.fields
-    case .ping, .pong: []
+    case .ping, .pong, .rekey: []
+    case .rekeyed(let epoch): [(1, bytes { $0.append(epoch) })]
     case .refused(let refusal): refusal.fields
     }
   }
@@ -78,6 +81,8 @@ extension PeerMessage {
     case 9: .ping
     case 10: .pong
     case 11: .refused(try Refusal(fields))
+    case 12: .rekey
+    case 13: .rekeyed(epoch: try fields.number(1, "epoch"))
     default: nil
     }
   }

@@ -17,6 +17,10 @@ package enum PeerMessage: Hashable, Sendable {
   case authority(Authority)
   case ping
   case pong
+  /// A member's: asks the host to draw new keys of the data path now. Answered by `rekeyed` or `refused`.
+  case rekey
+  /// The number of the host's epoch after that.
+  case rekeyed(epoch: UInt64)
   /// The answer to a request that was not granted.
   case refused(Refusal)
 

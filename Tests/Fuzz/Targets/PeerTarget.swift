@@ -32,7 +32,7 @@ struct PeerTarget: FuzzTarget {
     case .authority(let authority): take(authority)
     case .refused(let refusal):
       require(refusal.sentence.utf8.count <= Refusal.maximumSentence, "a refusal is short")
-    case .fetchAuthority, .ping, .pong: break
+    case .fetchAuthority, .ping, .pong, .rekey, .rekeyed: break
     }
   }
 
@@ -67,7 +67,7 @@ struct PeerTarget: FuzzTarget {
     let messages: [PeerMessage] = [
       .join(request), .forwardJoin(request), .joined(answer), .sync(world.registry.syncRequest(to: World.host(2))),
       .syncAnswer([1]), .fetchAuthority(certificateHash: keys.ca.fingerprint.bytes), .authority(authority),
-      .ping, .pong, .refused(Refusal(.tokenUsed, "used")),
+      .ping, .pong, .rekey, .rekeyed(epoch: 3), .refused(Refusal(.tokenUsed, "used")),
     ]
     return try messages.map { try $0.encoded() }
   }
