@@ -1,4 +1,4 @@
-// libnl-3 with the kernel's own names for messages and attributes of rtnetlink.
+// libnl-3 with the kernel's own names for messages and attributes of rtnetlink, XFRM and nf_tables.
 #pragma once
 #include <netlink/attr.h>
 #include <netlink/errno.h>
@@ -8,10 +8,15 @@
 
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/if_packet.h>
 #include <linux/neighbour.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/tc_act/tc_gact.h>
 #include <linux/veth.h>
+#include <linux/xfrm.h>

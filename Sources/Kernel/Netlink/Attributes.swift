@@ -49,6 +49,8 @@ struct Attribute {
 
   var u32: UInt32? { bytes.count >= 4 ? bytes.loadUnaligned(as: UInt32.self) : nil }
 
+  var u64: UInt64? { bytes.count >= 8 ? bytes.loadUnaligned(as: UInt64.self) : nil }
+
   /// Up to the first zero byte.
   var text: String { String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self) }
 

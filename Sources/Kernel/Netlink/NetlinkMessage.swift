@@ -9,14 +9,21 @@ struct NetlinkMessage: ~Copyable {
   private let raw: OpaquePointer
   private(set) var isComplete = true
 
+  /// Without a fixed part: what dumps of XFRM take, which read attributes right behind the header.
+  ///
   /// - Parameters:
-  ///   - type: `RTM_…`.
+  ///   - type: `RTM_…`, `XFRM_MSG_…`, or a subsystem of nfnetlink with its message.
   ///   - flags: `NLM_F_…` beside `NLM_F_REQUEST`.
-  init<Family: BitwiseCopyable>(type: Int, flags: Int32, _ family: Family) {
+  init(type: Int, flags: Int32) {
     guard let raw = nlmsg_alloc_size(Self.capacity) else { fatalError("out of memory") }
     self.raw = raw
     let header = nlmsg_put(raw, 0, 0, Int32(type), 0, flags | NLM_F_REQUEST)
     isComplete = header != nil
+  }
+
+  /// With the fixed part of its family, a C structure. (One that holds a union is not `BitwiseCopyable` for the compiler.)
+  init<Family>(type: Int, flags: Int32, _ family: Family) {
+    self.init(type: type, flags: flags)
     withUnsafeBytes(of: family) { bytes in
       if nlmsg_append(raw, UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count, Int32(NLMSG_ALIGNTO)) != 0
       {
@@ -55,7 +62,8 @@ struct NetlinkMessage: ~Copyable {
 
   mutating func put(_ attribute: some BinaryInteger, mac: MACAddress) { put(attribute, bytes: mac.octets) }
 
-  mutating func put<Value: BitwiseCopyable>(_ attribute: some BinaryInteger, structure: Value) {
+  /// A C structure.
+  mutating func put<Value>(_ attribute: some BinaryInteger, structure: Value) {
     check(withUnsafeBytes(of: structure) { nla_put(raw, Int32(attribute), Int32($0.count), $0.baseAddress) })
   }
 

@@ -4,8 +4,8 @@ import Wire
 
 /// A netlink socket for commands: requests go out, each answer is read before the call returns.
 ///
-/// rtnetlink works inside `sendmsg`: when it returns, all is done and the acknowledgements wait in the socket, so
-/// reading them at once costs a few microseconds and never blocks.
+/// rtnetlink, XFRM and nfnetlink work inside `sendmsg`: when it returns, all is done and the acknowledgements wait in the
+/// socket, so reading them at once costs a few microseconds and never blocks.
 final class NetlinkSocket {
   /// Requests in one `sendmsg`. 128 errors that quote their requests fit the receive buffer many times.
   static let batchLimit = 128
@@ -17,9 +17,10 @@ final class NetlinkSocket {
   private var buffer: UnsafeMutableRawBufferPointer
   private var outgoing: [UInt8] = []
 
-  init() throws(KernelError) {
+  /// - Parameter family: `NETLINK_ROUTE`, `NETLINK_XFRM`, `NETLINK_NETFILTER`.
+  init(_ family: Int32 = NETLINK_ROUTE) throws(KernelError) {
     guard let raw = nl_socket_alloc() else { fatalError("out of memory") }
-    let result = nl_connect(raw, NETLINK_ROUTE)
+    let result = nl_connect(raw, family)
     guard result == 0 else {
       let code = errno
       nl_socket_free(raw)
@@ -37,6 +38,9 @@ final class NetlinkSocket {
     nl_socket_free(raw)
   }
 
+  /// The number by which notices name the socket whose request they follow.
+  var port: UInt32 { nl_socket_get_local_port(raw) }
+
   private static func prepare(_ descriptor: Int32) {
     var on: Int32 = 1
     let size = socklen_t(MemoryLayout<Int32>.size)
@@ -44,8 +48,10 @@ final class NetlinkSocket {
     setsockopt(descriptor, SOL_NETLINK, NETLINK_EXT_ACK, &on, size)
     setsockopt(descriptor, SOL_NETLINK, NETLINK_CAP_ACK, &on, size)
     var room = receiveBuffer
-    if setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &room, size) != 0 {
-      setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &room, size)
+    // A transaction is one datagram, so the room for sending bounds how much it may hold.
+    for (force, plain) in [(SO_RCVBUFFORCE, SO_RCVBUF), (SO_SNDBUFFORCE, SO_SNDBUF)]
+    where setsockopt(descriptor, SOL_SOCKET, force, &room, size) != 0 {
+      setsockopt(descriptor, SOL_SOCKET, plain, &room, size)
     }
     var limit = timeval(tv_sec: 5, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
@@ -85,13 +91,13 @@ final class NetlinkSocket {
   var batchSize: Int { batchCount }
 
   /// Adds a request; the acknowledgement is asked for here.
-  func append(_ message: borrowing NetlinkMessage) {
+  func append(_ message: borrowing NetlinkMessage, isAcknowledged: Bool = true) {
     if !message.isComplete { incomplete.append(batchCount) }
-    message.withBytes { append($0) }
+    message.withBytes { append($0, isAcknowledged: isAcknowledged) }
   }
 
   /// Adds a request in its bytes, header included.
-  func append(_ bytes: UnsafeRawBufferPointer) {
+  func append(_ bytes: UnsafeRawBufferPointer, isAcknowledged: Bool = true) {
     sequence &+= 1
     batchCount += 1
     let start = outgoing.count
@@ -99,7 +105,8 @@ final class NetlinkSocket {
     while outgoing.count & 3 != 0 { outgoing.append(0) }
     outgoing.withUnsafeMutableBytes { out in
       let flags = out.loadUnaligned(fromByteOffset: start + 6, as: UInt16.self)
-      out.storeBytes(of: flags | UInt16(NLM_F_ACK), toByteOffset: start + 6, as: UInt16.self)
+      out.storeBytes(
+        of: isAcknowledged ? flags | UInt16(NLM_F_ACK) : flags, toByteOffset: start + 6, as: UInt16.self)
       out.storeBytes(of: sequence, toByteOffset: start + 8, as: UInt32.self)
     }
   }
@@ -154,6 +161,43 @@ final class NetlinkSocket {
       }
     }
     return Failure(index: index, code: -error.error, message: message)
+  }
+
+  /// Sends what was added as one transaction of nfnetlink, of which all is done or nothing. The acknowledgement of one
+  /// request in it must have been asked for; a refused request is reported in any case, and a refusal of the whole under
+  /// the number of the first message.
+  func finishTransaction() -> [Failure] {
+    guard incomplete.isEmpty else { return finishBatch() }
+    let sent = outgoing.withUnsafeMutableBytes { nl_sendto(raw, $0.baseAddress, $0.count) }
+    guard sent >= 0 else { return [Failure(index: 0, code: errno, message: nil)] }
+    var failures: [Failure] = []
+    var acknowledged = 0
+    while true {
+      let count = recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
+      if count < 0 {
+        if errno == EINTR { continue }
+        if errno != EAGAIN { failures.append(Failure(index: 0, code: errno, message: "no acknowledgement came")) }
+        break
+      }
+      Self.forEachMessage(UnsafeRawBufferPointer(rebasing: buffer[..<count])) { header, payload in
+        let index = header.nlmsg_seq &- batchStart
+        guard header.nlmsg_type == UInt16(NLMSG_ERROR), index < UInt32(batchCount) else { return }
+        acknowledged += 1
+        if let failure = Self.failure(header, payload, index: Int(index)) { failures.append(failure) }
+      }
+    }
+    if acknowledged == 0, failures.isEmpty {
+      failures.append(Failure(index: 0, code: EBADMSG, message: "no acknowledgement came"))
+    }
+    return failures
+  }
+
+  /// Overwrites what was sent and read last: it held a key.
+  func wipe() {
+    outgoing.withUnsafeMutableBytes { bytes in
+      if let start = bytes.baseAddress { explicit_bzero(start, bytes.count) }
+    }
+    if let start = buffer.baseAddress { explicit_bzero(start, buffer.count) }
   }
 
   // MARK: Dumps
