@@ -74,7 +74,7 @@ extension API {
   package struct RekeyResult: Codable, Sendable, Equatable {
     /// The name of the host that answers.
     package var host: String
-    /// The number of its new key pair.
+    /// The number of its key pair: the new one, or while the order waits for its second the one before.
     package var epoch: UInt64
     /// The other hosts that took the order, by name, sorted.
     package var asked: [String]
