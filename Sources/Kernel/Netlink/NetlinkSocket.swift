@@ -28,6 +28,7 @@ final class NetlinkSocket {
     }
     self.raw = raw
     descriptor = nl_socket_get_fd(raw)
+    port = nl_socket_get_local_port(raw)
     buffer = .allocate(byteCount: 1 << 18, alignment: 16)
     outgoing.reserveCapacity(1 << 15)
     Self.prepare(descriptor)
@@ -38,8 +39,8 @@ final class NetlinkSocket {
     nl_socket_free(raw)
   }
 
-  /// The number by which notices name the socket whose request they follow.
-  var port: UInt32 { nl_socket_get_local_port(raw) }
+  /// Stands in every request of this socket, and in the notices that follow from it.
+  let port: UInt32
 
   private static func prepare(_ descriptor: Int32) {
     var on: Int32 = 1
@@ -108,6 +109,7 @@ final class NetlinkSocket {
       out.storeBytes(
         of: isAcknowledged ? flags | UInt16(NLM_F_ACK) : flags, toByteOffset: start + 6, as: UInt16.self)
       out.storeBytes(of: sequence, toByteOffset: start + 8, as: UInt32.self)
+      out.storeBytes(of: port, toByteOffset: start + 12, as: UInt32.self)
     }
   }
 

@@ -1,0 +1,119 @@
+import Kernel
+import Testing
+import Wire
+
+@Suite struct PacketFilterLockTests {
+  private func listing() throws -> String { try sh("nft list table inet weft_lock 2>/dev/null || true") }
+
+  @Test func theTableIsWhatTheNftProgramWouldMake() throws {
+    try TestHost().run {
+      let lock = try PacketFilterLock()
+      #expect(try lock.ensure(udpPort: 7679, greKeys: [77, 0xabcdef]))
+      let own = try listing()
+      try sh("nft delete table inet weft_lock")
+      try sh(
+        """
+        nft -f - <<'END'
+        table inet weft_lock {
+          chain input {
+            type filter hook input priority 300; policy accept;
+            udp dport 7679 meta ipsec missing counter drop
+            meta l4proto gre @th,32,32 0x4d meta ipsec missing counter drop
+            meta l4proto gre @th,32,32 0xabcdef meta ipsec missing counter drop
+          }
+          chain output {
+            type filter hook output priority 300; policy accept;
+            udp dport 7679 rt ipsec missing counter drop
+            meta l4proto gre @th,32,32 0x4d rt ipsec missing counter drop
+            meta l4proto gre @th,32,32 0xabcdef rt ipsec missing counter drop
+          }
+        }
+        END
+        """)
+      #expect(try listing() == own)
+      #expect(own.contains("rt ipsec missing"))
+      #expect(try lock.stands(udpPort: 7679, greKeys: [77, 0xabcdef]), "made by another, but the same")
+    }
+  }
+
+  @Test func aLockThatStandsIsLeftAlone() throws {
+    try TestHost().run {
+      let lock = try PacketFilterLock()
+      #expect(try lock.stands(udpPort: 7679, greKeys: []) == false)
+      #expect(try lock.ensure(udpPort: 7679, greKeys: [1, 2]))
+      let handles = try sh("nft -a list table inet weft_lock")
+      #expect(try lock.ensure(udpPort: 7679, greKeys: [2, 1]) == false)
+      #expect(try sh("nft -a list table inet weft_lock") == handles)
+      #expect(try lock.stands(udpPort: 7679, greKeys: [1]) == false)
+      #expect(try lock.stands(udpPort: 7679, greKeys: [1, 2, 3]) == false)
+      #expect(try lock.stands(udpPort: 7678, greKeys: [1, 2]) == false)
+    }
+  }
+
+  @Test(arguments: [
+    "delete table inet weft_lock", "flush ruleset", "flush chain inet weft_lock input",
+    "delete rule inet weft_lock output handle $(nft -a list chain inet weft_lock output | sed -n 's/.*gre.*handle //p')",
+    "insert rule inet weft_lock input accept", "add chain inet weft_lock more",
+    "add table inet weft_lock '{ flags dormant; }'", "flush table inet weft_lock",
+  ])
+  func whatIsChangedByHandIsSeenAndPutRight(command: String) throws {
+    try TestHost().run {
+      let lock = try PacketFilterLock()
+      try lock.ensure(udpPort: 7679, greKeys: [77])
+      let whole = try listing()
+      try sh("nft \(command)")
+      #expect(try lock.stands(udpPort: 7679, greKeys: [77]) == false)
+      #expect(try lock.ensure(udpPort: 7679, greKeys: [77]))
+      #expect(try lock.stands(udpPort: 7679, greKeys: [77]))
+      #expect(try listing() == whole)
+    }
+  }
+
+  @Test func theTablesOfOthersStayAsTheyAre() throws {
+    try TestHost().run {
+      try sh("nft add table inet weft && nft add chain inet weft output && nft add table ip weft_lock")
+      let before = try sh("nft list ruleset")
+      let lock = try PacketFilterLock()
+      try lock.ensure(udpPort: 7679, greKeys: [77])
+      try lock.remove()
+      #expect(try sh("nft list ruleset") == before)
+      try lock.remove()
+      #expect(try sh("nft list ruleset") == before)
+    }
+  }
+
+  @Test func manyKeysFitOneTransaction() throws {
+    try TestHost().run {
+      let lock = try PacketFilterLock()
+      let keys = Set((1...2000).map { UInt32($0) })
+      #expect(try lock.ensure(udpPort: 7679, greKeys: keys))
+      #expect(try lock.stands(udpPort: 7679, greKeys: keys))
+      #expect(try lock.counters().count == 2 * 2001)
+    }
+  }
+
+  @Test func aClearPacketIsDroppedAndCountedOnItsWayOutAndInAndCountsSurviveAChange() throws {
+    let host = try TestHost()
+    let peer = try TestHost()
+    try host.connect("eth0", to: peer, "eth0")
+    try peer.run { try sh("ip addr add 192.0.2.2/24 dev eth0") }
+    try host.run {
+      try sh("ip addr add 192.0.2.1/24 dev eth0")
+      #expect(pings("192.0.2.2"), "other traffic goes through")
+      let lock = try PacketFilterLock()
+      try lock.ensure(udpPort: 7679, greKeys: [])
+      _ = try? sh("bash -c 'echo x > /dev/udp/192.0.2.2/7679'")
+      _ = try? sh("bash -c 'echo x > /dev/udp/192.0.2.2/7680'")
+      try peer.run { _ = try? sh("bash -c 'echo x > /dev/udp/192.0.2.1/7679'") }
+      func counts() throws -> [XFRMPolicy.Direction: UInt64] {
+        Dictionary(
+          uniqueKeysWithValues: try lock.counters().filter { $0.traffic == .udp(port: 7679) }
+            .map { ($0.direction, $0.packets) })
+      }
+      #expect(try counts() == [.output: 1, .input: 1])
+      #expect(try lock.ensure(udpPort: 7679, greKeys: [5]))
+      #expect(try counts() == [.output: 1, .input: 1])
+      #expect(pings("192.0.2.2"))
+    }
+  }
+}
