@@ -23,6 +23,7 @@ package enum Agent {
     let log = makeLogger(settings)
     let name = try HostName(settings.name)
     let state = try StateDirectory(path: settings.stateDirectory)
+    try await KernelSide.waitForUnderlay(settings.underlay)
     let reactor = try Reactor()
     let (errands, sender) = AsyncStream.makeStream(of: Errand.self)
     let (changes, files) = AsyncStream.makeStream(of: StateQueue.Change.self)
@@ -34,7 +35,7 @@ package enum Agent {
     let services: [any Service] = [
       StateWriter(engine: engine, state: state, changes: changes),
       EngineService(engine: engine),
-      PeerServer(endpoint: engine.endpoint, credentials: engine.credentials, service: engine, logger: log),
+      PeerServer(endpoint: engine.listening, credentials: engine.credentials, service: engine, logger: log),
       ErrandRunner(engine: engine, errands: errands),
       try ControlServer(path: settings.socket, service: engine, logger: log),
     ]

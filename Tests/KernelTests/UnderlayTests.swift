@@ -48,4 +48,60 @@ import Wire
       #expect(try kernel.routeMTU(to: try .test("2001:db8::9")) == 1600)
     }
   }
+
+  private func addressOf(_ text: String, keeping current: String?) throws -> String {
+    let finding = try KernelNetwork().findUnderlay(text, keeping: try current.map { try .test($0) })
+    guard case .ready(let underlay) = finding else { return "pending" }
+    return underlay.address.description
+  }
+
+  @Test func anAddressInUseIsKeptWhileItIsThereAndOnlyOneOfItsFamilyTakesItsPlace() throws {
+    try withAddresses { kernel in
+      #expect(try addressOf("eth7", keeping: "192.0.2.2") == "192.0.2.2")
+      #expect(try addressOf("eth7", keeping: "2001:db8::1") == "2001:db8::1")
+      #expect(try addressOf("eth7", keeping: "192.0.2.77") == "192.0.2.1")
+      #expect(try addressOf("eth7", keeping: "2001:db8::77") == "2001:db8::1")
+      try sh("ip addr flush dev eth7 scope global && ip addr add 2001:db8::1/64 dev eth7 nodad")
+      let error = #expect(throws: KernelError.self) { _ = try addressOf("eth7", keeping: "192.0.2.1") }
+      #expect("\(try #require(error))".contains("no IPv4 address"))
+      #expect(try addressOf("eth7", keeping: nil) == "2001:db8::1")
+    }
+  }
+
+  @Test func deprecatedAndTemporaryAddressesAreTakenOnlyIfThereIsNoOther() throws {
+    try withAddresses { kernel in
+      try sh("ip addr add 2001:db8:2::1/64 dev eth8 nodad")
+      for (old, other) in [("2001:db8:1::8", "2001:db8:2::1"), ("2001:db8:2::1", "2001:db8:1::8")] {
+        try sh(
+          "ip addr change \(old)/64 dev eth8 preferred_lft 0 && ip addr change \(other)/64 dev eth8 preferred_lft forever"
+        )
+        #expect(try addressOf("eth8", keeping: nil) == other)
+        #expect(try addressOf("eth8", keeping: old) == old, "it still works, so nothing moves")
+      }
+      try sh("ip addr del 2001:db8:1::8/64 dev eth8 && ip addr change 2001:db8:2::1/64 dev eth8 preferred_lft 0")
+      #expect(try addressOf("eth8", keeping: nil) == "2001:db8:2::1")
+    }
+  }
+
+  @Test func anAddressThatIsStillLookedForIsWaitedForAndADuplicateIsRefused() throws {
+    let other = try TestHost()
+    let host = try TestHost()
+    try host.connect("eth7", to: other, "peer")
+    try other.run { try sh("ip addr add 2001:db8::1/64 dev peer nodad") }
+    try host.run {
+      try sh("ip addr add 2001:db8::2/64 dev eth7")
+      #expect(try addressOf("eth7", keeping: nil) == "pending")
+      #expect(try addressOf("2001:db8::2", keeping: nil) == "pending")
+      let error = #expect(throws: KernelError.self) { _ = try KernelNetwork().underlay("eth7") }
+      #expect("\(try #require(error))".contains("still looks"))
+      try sh("for i in $(seq 100); do ip addr show dev eth7 tentative | grep -q inet6 || break; sleep 0.05; done")
+      #expect(try addressOf("eth7", keeping: nil) == "2001:db8::2")
+
+      try sh("ip addr add 2001:db8::1/64 dev eth7")
+      try sh("for i in $(seq 100); do ip addr show dev eth7 | grep -q dadfailed && break; sleep 0.05; done")
+      let refusal = #expect(throws: KernelError.self) { _ = try addressOf("2001:db8::1", keeping: nil) }
+      #expect("\(try #require(refusal))".contains("Another machine"))
+      #expect(try addressOf("eth7", keeping: nil) == "2001:db8::2", "the interface has another one")
+    }
+  }
 }

@@ -68,35 +68,30 @@ extension Engine {
 
   private func underlayChecks() -> [API.Check] {
     let underlay = kernel.underlay
-    guard let now = try? kernel.network.underlay(settings.underlay) else {
-      return [
-        API.Check(
-          name: "underlay", status: .failure,
-          message:
-            "\(settings.underlay) is no underlay of this host any more: give it back its address, or start weftd with another --underlay."
-        )
-      ]
+    func check(_ status: API.CheckStatus, _ message: String) -> API.Check {
+      API.Check(name: "underlay", status: status, message: message)
     }
-    guard now.isUp else {
-      return [
-        API.Check(
-          name: "underlay", status: .failure, message: "The underlay interface \(now.name) is down: bring it up.")
-      ]
+    let now: Underlay
+    do {
+      switch try kernel.network.findUnderlay(settings.underlay, keeping: underlay.address) {
+      case .ready(let found): now = found
+      case .pending(let sentence): return [check(.warning, sentence)]
+      }
+    } catch {
+      return [check(.failure, kernel.isUnderlayFixed ? "\(error) \(KernelSide.adviceOnFixed)" : "\(error)")]
     }
+    guard now.isUp else { return [check(.failure, "The underlay interface \(now.name) is down: bring it up.")] }
     guard now.address == underlay.address else {
       return [
-        API.Check(
-          name: "underlay", status: .failure,
-          message:
-            "The underlay address is \(now.address) now but weftd listens on \(underlay.address): restart weftd; traffic goes on meanwhile."
+        check(
+          .failure,
+          "The underlay address is \(now.address) now, and weftd still listens on \(underlay.address): \(listenFailure ?? "it follows in a moment.")"
         )
       ]
     }
-    return [
-      API.Check(
-        name: "underlay", status: .ok,
-        message: "Tunnels end at \(underlay.address) on \(underlay.name), MTU \(underlay.mtu).")
-    ]
+    if let failure = listening.failure { return [check(.failure, "No host can join or sync here. \(failure)")] }
+    return [check(.ok, "Tunnels end at \(underlay.address) on \(underlay.name), MTU \(underlay.mtu).")]
+      + (node?.otherFamilyProblem.map { [API.Check(name: "underlay family", status: .failure, message: $0)] } ?? [])
   }
 
   private func poolCheck(_ node: Node) -> API.Check {
@@ -158,7 +153,7 @@ extension Engine {
   }
 
   private func pathChecks(_ node: Node) async -> [API.Check] {
-    let paths = node.membership.members.compactMap { member in
+    let paths = node.membership.members.filter { !node.isOfOtherFamily($0.host) }.compactMap { member in
       node.endpoint(of: member.host).map {
         Path(host: member.host, name: node.name(of: member.host), endpoint: $0, state: member.state)
       }

@@ -62,6 +62,17 @@ extension Engine {
         .invalid,
         "'\(request.address.prefix(80))' is not an address: pass that of a host of the pool, as ADDR or ADDR:PORT.")
     }
+    guard target.address.isUnicast, !target.address.isLinkLocal else {
+      throw APIError(
+        .invalid, "\(target.address) cannot be joined at: pass the underlay address of a host of the pool.")
+    }
+    guard target.address.isV6 == endpoint.address.isV6 else {
+      let (own, other) = endpoint.address.isV6 ? ("IPv6", "IPv4") : ("IPv4", "IPv6")
+      throw APIError(
+        .invalid,
+        "The underlay of this host is \(own) (\(endpoint.address)) and \(target.address) is \(other), and the hosts of a pool need underlays of one kind: start weftd with an \(other) address in --underlay, or pass an \(own) address of the pool."
+      )
+    }
     let answer = try await askToJoin(target, token)
     let papers = try judge(answer, seed: target)
     try await enter(papers)

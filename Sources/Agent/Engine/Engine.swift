@@ -18,8 +18,9 @@ package actor Engine {
   private let lock: InstanceLock
   /// What this host shows and accepts in TLS, replaced by join, leave and eviction.
   nonisolated let credentials: PeerCredentials
-  /// Where other hosts reach this one.
-  nonisolated let endpoint: Endpoint
+  /// Where other hosts reach this one, which the server of join and sync follows.
+  nonisolated let listening: ListeningEndpoint
+  nonisolated var endpoint: Endpoint { listening.current }
   private let errands: AsyncStream<Errand>.Continuation
   nonisolated let files: StateQueue
   /// Why this run cannot go on; the next one can.
@@ -37,6 +38,8 @@ package actor Engine {
   private var nextFollower: UInt64 = 0
   /// What strangers can make this host do for a join: 0 asking the other hosts, 1 a line in the events.
   var forwardLimit = RateLimit<Int>(burst: 20, interval: .milliseconds(500))
+  /// Why the gossip port cannot be had at the underlay's new address.
+  private(set) var listenFailure: String?
   /// One command that changes whether this host is in a pool at a time.
   var isChangingPool = false
 
@@ -63,7 +66,7 @@ package actor Engine {
     self.log = log
     self.kernel = kernel
     self.socket = socket
-    self.endpoint = endpoint
+    listening = ListeningEndpoint(endpoint)
     identity = saved.identity
     unusedBoot = saved.boot
     ledger = saved.ledger
@@ -101,7 +104,7 @@ package actor Engine {
     log.info("weftd \(Agent.release)", metadata: ["host": "\(identity.hostID)", "underlay": "\(endpoint)"])
     guard let papers = papersAtStart else {
       log.info("in no pool yet: run `weft pool init` here, or `weft pool join` with a token")
-      phase = .unjoined
+      becomeUnjoined()
       return
     }
     papersAtStart = nil
@@ -135,6 +138,8 @@ package actor Engine {
   func startNode(_ papers: Node.Papers, above known: Boot?) throws {
     let boot = try takeBoot(above: known)
     node?.stop()
+    // The host record that the node tells first is to be true.
+    _ = followUnderlay()
     let node = Node(
       Node.Surroundings(
         identity: identity, name: name, boot: boot, reactor: reactor, socket: socket, kernel: kernel,
@@ -143,7 +148,7 @@ package actor Engine {
         send: { [errands] errand in errands.yield(errand) },
         restart: { [weak self] boot in self?.assumeIsolated { $0.restartLater(above: boot) } },
         trustChanged: { [weak self] in self?.assumeIsolated { $0.trustChanged() } },
-        fail: { [fail] sentence in fail.yield(EngineFailure(sentence: sentence)) }, files: files),
+        followUnderlay: { [weak self] in self?.assumeIsolated { $0.followUnderlay() } }, files: files),
       papers: papers, now: Reactor.now())
     self.node = node
     phase = .member
@@ -172,8 +177,11 @@ package actor Engine {
     }
   }
 
-  /// The last step out of a pool.
-  func becomeUnjoined() { phase = .unjoined }
+  /// The last step out of a pool, and the first state of a host that is in none.
+  func becomeUnjoined() {
+    phase = .unjoined
+    watchUnderlay()
+  }
 
   // MARK: Events
 
@@ -195,6 +203,75 @@ package actor Engine {
     followers[number] = continuation
     for event in events.after(id ?? 0) { continuation.yield(event) }
     return stream
+  }
+}
+
+// MARK: - The underlay
+
+extension Engine {
+  /// Without a pool no node reads the kernel's events; this host is to be found at its address even so.
+  private func watchUnderlay() {
+    do {
+      try reactor.watch(kernel.monitor.descriptor, for: .read) { [weak self] in
+        self?.assumeIsolated { $0.kernelEventsWithoutPool() }
+      }
+    } catch {
+      log.error("\(error)")
+    }
+    _ = followUnderlay()
+  }
+
+  private func kernelEventsWithoutPool() {
+    do { while try !kernel.monitor.receive().isEmpty {} } catch {
+      // It would be readable for ever. A node opens another one.
+      log.error("\(error)")
+      reactor.unwatch(kernel.monitor.descriptor)
+    }
+    _ = followUnderlay()
+  }
+
+  /// Looks at the underlay, and moves there what listens if its address is another one.
+  ///
+  /// - Returns: what changed. Nothing, if the new address cannot be listened on yet: the old one stays in force, and the
+  ///   next look tries again.
+  private func followUnderlay() -> KernelSide.UnderlayChange? {
+    guard let change = kernel.followUnderlay() else { return nil }
+    switch change {
+    case .address(let new):
+      guard listen(at: new.address) else { return nil }
+      let old = kernel.underlay.address
+      kernel.take(new)
+      tell(
+        Event(
+          kind: "underlayChanged",
+          message: "The underlay address of this host changed from \(old) to \(new.address) on \(new.name)."))
+    case .gone(let sentence):
+      tell(Event(kind: "underlayGone", message: "Other hosts cannot reach this one. \(sentence)"))
+    case .back:
+      tell(
+        Event(
+          kind: "underlayChanged", message: "The underlay address \(kernel.underlay.address) is there again."))
+    case .mtu(let interface, let mtu):
+      tell(Event(kind: "underlayChanged", message: "The MTU of the underlay interface \(interface) changed to \(mtu)."))
+    case .other: break
+    }
+    return change
+  }
+
+  private func listen(at address: VTEP) -> Bool {
+    let endpoint = Endpoint(address: address, port: settings.port)
+    do {
+      try socket.move(to: endpoint, leaving: { reactor.unwatch($0) })
+    } catch {
+      if listenFailure != "\(error)" {
+        tell(Event(kind: "underlayGone", message: "This host cannot go to its new underlay address. \(error)"))
+      }
+      listenFailure = "\(error)"
+      return false
+    }
+    listenFailure = nil
+    listening.move(to: endpoint)
+    return true
   }
 }
 

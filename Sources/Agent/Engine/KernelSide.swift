@@ -228,10 +228,12 @@ final class KernelSide {
   }
 
   enum UnderlayChange {
-    /// The address is another one: this run listens on the old one.
-    case address(from: VTEP, to: VTEP)
-    /// There is no such address on this host any more; the sentence says what there is.
+    /// The address is another one; it is in force once `take` was called with it.
+    case address(Underlay)
+    /// There is no such address on this host any more; the sentence says what to do.
     case gone(String)
+    /// The address that was gone is there again.
+    case back
     case mtu(interface: String, Int)
     /// The interface has another number, went down or came up.
     case other
@@ -241,18 +243,49 @@ final class KernelSide {
   /// what was known of it stays.
   func followUnderlay() -> UnderlayChange? {
     let now: Underlay
-    do { now = try network.underlay(wantedUnderlay) } catch {
-      guard !isUnderlayGone else { return nil }
-      isUnderlayGone = true
-      return .gone("\(error)")
+    switch Result(catching: { () throws(KernelError) in
+      try network.findUnderlay(wantedUnderlay, keeping: underlay.address)
+    }) {
+    case .success(.ready(let found)): now = found
+    case .success(.pending(let sentence)): return underlayGone(sentence)
+    case .failure(let error): return underlayGone("\(error)")
     }
     let wasGone = isUnderlayGone
+    guard now.address == underlay.address else { return .address(now) }
     isUnderlayGone = false
     guard now != underlay || wasGone else { return nil }
     let before = underlay
-    guard now.address == before.address else { return .address(from: before.address, to: now.address) }
     underlay = now
+    if wasGone { return .back }
     return now.mtu == before.mtu ? .other : .mtu(interface: now.name, now.mtu)
+  }
+
+  private func underlayGone(_ sentence: String) -> UnderlayChange? {
+    guard !isUnderlayGone else { return nil }
+    isUnderlayGone = true
+    return .gone(isUnderlayFixed ? "\(sentence) \(Self.adviceOnFixed)" : sentence)
+  }
+
+  /// Another address is in use from now on.
+  func take(_ new: Underlay) {
+    isUnderlayGone = false
+    underlay = new
+  }
+
+  /// `--underlay` names an address, so no other one can take its place.
+  var isUnderlayFixed: Bool { IPAddress(wantedUnderlay) != nil }
+
+  static let adviceOnFixed =
+    "Give this host the address back, or start weftd with another --underlay; with the name of an interface, weftd follows its address."
+
+  /// Duplicate address detection takes a second or two after an address was given, and a start at boot may come before
+  /// its end. Returns when the wait is over, whatever came of it.
+  static func waitForUnderlay(_ wanted: String, atMost patience: Duration = .seconds(5)) async throws {
+    let network = try KernelNetwork()
+    let deadline = ContinuousClock.now + patience
+    while ContinuousClock.now < deadline, case .pending = try network.findUnderlay(wanted) {
+      try await Task.sleep(for: .milliseconds(100))
+    }
   }
 
   // MARK: The host's firewall

@@ -37,6 +37,7 @@ extension Node {
       let frames = try GossipFrame.decodeAll(session.open(datagram))
       counters.opened += 1
       apply(frames, from: header.sender, boot: session.peerBoot, now: now)
+      heard(header.sender, at: source, now: now)
     } catch SealingError.otherReceiver {
       // It knows an earlier run of this agent: tell it of this one.
       sendHello(to: source, wantsReply: false, now: now)
@@ -60,11 +61,18 @@ extension Node {
     }
   }
 
+  /// A host that moved while this one could not hear it is still looked for at its old address, so no answer reaches it.
+  /// It is greeted where it is: it answers with its host record, and nothing but that record moves it.
+  private func heard(_ host: HostID, at source: Endpoint, now: Instant) {
+    guard let known = lastAddresses[host], known != source, roamingLimit.allows(host, now: now) else { return }
+    sendHello(to: source, wantsReply: true, now: now)
+  }
+
   // MARK: Who and hello
 
   /// "Who are you?", at most a few a second per address.
   private func ask(_ host: HostID, at source: Endpoint, now: Instant) {
-    guard whoLimit.allows(source.address, now: now) else { return }
+    guard whoLimit.allows(source.address, isMember: isMemberAddress(source.address), now: now) else { return }
     let who = GossipPacket.who(Who(sender: identity.hostID, senderBoot: boot, target: host))
     around.socket.send([(who.encoded(), source)])
   }
@@ -77,7 +85,9 @@ extension Node {
 
   /// Tells an address who this host is; at most a few a second per address.
   func sendHello(to target: Endpoint, wantsReply: Bool, now: Instant) {
-    guard helloLimit.allows(target.address, now: now), let record = registry.hostRecordBatch else { return }
+    guard helloLimit.allows(target.address, isMember: isMemberAddress(target.address), now: now),
+      let record = registry.hostRecordBatch
+    else { return }
     let hello = GossipPacket.hello(
       Hello(certificate: certificate, hostRecord: record, wantsReply: wantsReply)
     ).encoded()
@@ -87,14 +97,14 @@ extension Node {
 
   private func take(_ hello: Hello, from source: Endpoint, now: Instant) {
     // A signature is dear: bound what one address can make us check.
-    guard checkLimit.allows(source.address, now: now) else { return }
+    guard checkLimit.allows(source.address, isMember: isMemberAddress(source.address), now: now) else { return }
     let host: TrustedHost
     do {
       host = try trust.trust(hello.certificate)
     } catch {
       // Perhaps it is this host that has missed an eviction: over TLS the others show an older certificate too.
       if case .unknownCA(let stranger) = error, let endpoint = endpoint(of: stranger),
-        refusalLimit.allows(source.address, now: now)
+        refusalLimit.allows(source.address, isMember: isMemberAddress(source.address), now: now)
       {
         return around.send(.sync(stranger, at: endpoint))
       }

@@ -108,6 +108,7 @@ extension Node {
         lastAddresses[host] = endpoint
         // Its tunnels end elsewhere from now on.
         for network in registry.networks { staleNetworks.insert(network.id) }
+        tellOfOtherFamily()
       }
       storePeers()
       trySync(now)

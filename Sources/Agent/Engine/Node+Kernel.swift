@@ -236,6 +236,7 @@ extension Node {
 
   /// Everything is dumped, compared and repaired: at start, after lost events, and every 30 s.
   func reconcileAll(_ now: Instant) {
+    underlayMayHaveChanged(now)
     do {
       let ends = tunnelEnds
       try around.kernel.refresh(registry.networks.map { planInput($0, ends) }, host: identity.hostID)
@@ -260,25 +261,4 @@ extension Node {
   }
 
   private static let overrunInterval: Duration = .seconds(10)
-
-  // MARK: Underlay
-
-  func underlayMayHaveChanged(_ now: Instant) {
-    switch around.kernel.followUnderlay() {
-    case nil: return
-    case .gone(let sentence):
-      around.tell(Event(kind: "underlayGone", message: "Other hosts cannot reach this one. \(sentence)"))
-      return
-    case .address(let old, let new):
-      // Gossip, join and sync are bound to the old address. The next run binds to the new one, and moves no traffic.
-      return around.fail(
-        "The underlay address of this host changed from \(old) to \(new): this run ends, start weftd again to use it.")
-    case .mtu(let interface, let mtu):
-      around.tell(
-        Event(kind: "underlayChanged", message: "The MTU of the underlay interface \(interface) changed to \(mtu)."))
-    case .other: break
-    }
-    perform(registry.setHostRecord(hostRecord, now: now), now: now)
-    for network in registry.networks { staleNetworks.insert(network.id) }
-  }
 }

@@ -28,6 +28,7 @@ extension Node {
     watchSocket()
     watchKernel()
     watchXen()
+    tellOfOtherFamily()
     greet(now)
     trySync(now)
     endTurn(now)
@@ -103,7 +104,7 @@ extension Node {
     }
   }
 
-  private func watchSocket() {
+  func watchSocket() {
     do {
       try around.reactor.watch(around.socket.fileDescriptor, for: .read) { [weak self] in self?.gossipReadable() }
     } catch {

@@ -125,6 +125,7 @@ extension Node {
     if trust.revoked.contains(identity.hostID) {
       problems.append("This host was evicted from the pool: run `weft pool leave` here, then join again with a token.")
     }
+    if let otherFamilyProblem { problems.append(otherFamilyProblem) }
     if let refusal { problems.append(refusal) }
     if !isSynced { problems.append("This host has just started and has not synced with the pool yet.") }
     return API.PoolStatus(

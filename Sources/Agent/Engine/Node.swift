@@ -37,8 +37,9 @@ final class Node {
     let restart: (Boot) -> Void
     /// Whom the pool trusts changed, or this host's certificate.
     let trustChanged: () -> Void
-    /// Ends this run of the agent with a sentence: only the next one can go on.
-    let fail: (String) -> Void
+    /// Looks at the underlay. If its address is another one, the engine has moved there what listens, and the node is to
+    /// watch the gossip socket anew.
+    let followUnderlay: () -> KernelSide.UnderlayChange?
     /// Files are written by it, in order, by somebody else.
     let files: StateQueue
   }
@@ -73,16 +74,22 @@ final class Node {
   let keyring: Keyring
   var sessions: [HostID: PairSession] = [:]
   /// Where hosts were when they were last heard of, from disk, until they say it themselves.
-  var lastAddresses: [HostID: Endpoint] = [:]
+  var lastAddresses: [HostID: Endpoint] = [:] { didSet { findMemberAddresses() } }
+  /// Those of `lastAddresses`, and where members answered when this host joined.
+  private(set) var memberAddresses: Set<IPAddress> = []
+  /// Hosts of which was told that their underlay is of the other family.
+  var toldOfOtherFamily: Set<HostID> = []
   /// What hosts were called when they were last heard of; of hosts that are gone nothing else tells.
   var lastNames: [HostID: String] = [:]
   var outbox = Outbox()
   var counters = Counters()
-  var whoLimit = RateLimit<IPAddress>(burst: 4, interval: .milliseconds(250))
-  /// By address, whatever the port: nobody gets many hellos by varying it.
-  var helloLimit = RateLimit<IPAddress>(burst: 4, interval: .milliseconds(250))
-  var checkLimit = RateLimit<IPAddress>(burst: 64, interval: .milliseconds(20))
-  var refusalLimit = RateLimit<IPAddress>(burst: 2, interval: .seconds(30))
+  // By address, whatever the port: nobody gets more by varying it.
+  var whoLimit = SenderLimit(burst: 4, interval: .milliseconds(250))
+  var helloLimit = SenderLimit(burst: 4, interval: .milliseconds(250))
+  var checkLimit = SenderLimit(burst: 64, interval: .milliseconds(20))
+  var refusalLimit = SenderLimit(burst: 2, interval: .seconds(30))
+  /// Hosts that were heard from another address than their record says: one hello a second is enough.
+  var roamingLimit = RateLimit<HostID>(burst: 1, interval: .seconds(1))
 
   /// Networks whose kernel objects have to be looked at before the turn ends.
   var staleNetworks: Set<NetworkID> = []
@@ -131,6 +138,11 @@ final class Node {
     membership = Membership(host: identity.hostID, boot: boot, seed: system.next())
     registry = Registry(host: identity.hostID, boot: boot, seed: system.next())
     for peer in papers.peers where peer.host != identity.hostID { lastAddresses[peer.host] = peer.endpoint }
+    findMemberAddresses()
+  }
+
+  private func findMemberAddresses() {
+    memberAddresses = Set(lastAddresses.values.map(\.address)).union(seeds.map(\.address))
   }
 
   /// All that a later node needs to take over from this one.
@@ -257,7 +269,7 @@ final class Node {
   /// A host was turned away: one line in the events, not a flood of them.
   func refuse(_ sentence: String, from source: Endpoint, now: Instant) {
     counters.rejected["refused", default: 0] += 1
-    guard refusalLimit.allows(source.address, now: now) else { return }
+    guard refusalLimit.allows(source.address, isMember: isMemberAddress(source.address), now: now) else { return }
     around.tell(Event(kind: "hostRefused", message: sentence))
   }
 

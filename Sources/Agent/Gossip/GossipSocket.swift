@@ -2,7 +2,8 @@ import CLinux
 import Glibc
 import Wire
 
-/// The UDP socket of the gossip port, bound to the underlay address: batches of datagrams in and out, never waiting.
+/// The UDP socket of the gossip port, bound to the underlay address, which may become another one: batches of datagrams in
+/// and out, never waiting.
 ///
 /// Gossip repairs every loss, so nothing here queues: what the kernel does not take now is dropped and counted.
 /// Not `Sendable`: it belongs to the thread of the reactor that watches `fileDescriptor`.
@@ -20,9 +21,9 @@ package final class GossipSocket {
     package var unsendable: UInt64 = 0
   }
 
-  package let fileDescriptor: Int32
+  package private(set) var fileDescriptor: Int32
   /// With the port that the kernel chose if it was asked for port 0.
-  package let local: Endpoint
+  package private(set) var local: Endpoint
   package private(set) var counters = Counters()
 
   private let incoming: UnsafeMutableBufferPointer<UInt8>
@@ -35,19 +36,7 @@ package final class GossipSocket {
   private static let bufferSize: Int32 = 8 << 20
 
   package init(binding endpoint: Endpoint) throws(GossipSocketError) {
-    let isV6 = endpoint.address.isV6
-    let fd = socket(
-      isV6 ? AF_INET6 : AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
-    guard fd >= 0 else { throw .system(SystemCallError("socket")) }
-    Self.configure(fd, isV6: isV6)
-    let address = endpoint.address.bytes
-    let bound = weft_bind_inet(fd, address, UInt8(address.count), endpoint.port)
-    guard bound == 0 else {
-      close(fd)
-      throw GossipSocketError(binding: endpoint, code: -bound)
-    }
-    fileDescriptor = fd
-    local = Endpoint(address: endpoint.address, port: UInt16(truncatingIfNeeded: weft_local_port(fd)))
+    (fileDescriptor, local) = try Self.open(endpoint)
     incoming = .allocate(capacity: Self.batch * Self.slot)
     outgoing = .allocate(capacity: Self.batch * GossipPacket.maximumSize)
     datagrams = .allocate(capacity: Self.batch)
@@ -59,6 +48,31 @@ package final class GossipSocket {
     incoming.deallocate()
     outgoing.deallocate()
     datagrams.deallocate()
+  }
+
+  /// Is bound to another endpoint from now on; what waits at the old one is lost. If that cannot be had, all stays.
+  ///
+  /// - Parameter leaving: is called before the old descriptor is closed; the new one has another number.
+  package func move(to endpoint: Endpoint, leaving: (_ fileDescriptor: Int32) -> Void) throws(GossipSocketError) {
+    let (opened, bound) = try Self.open(endpoint)
+    leaving(fileDescriptor)
+    close(fileDescriptor)
+    (fileDescriptor, local) = (opened, bound)
+  }
+
+  private static func open(_ endpoint: Endpoint) throws(GossipSocketError) -> (fileDescriptor: Int32, local: Endpoint) {
+    let isV6 = endpoint.address.isV6
+    let fd = socket(
+      isV6 ? AF_INET6 : AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+    guard fd >= 0 else { throw .system(SystemCallError("socket")) }
+    configure(fd, isV6: isV6)
+    let address = endpoint.address.bytes
+    let bound = weft_bind_inet(fd, address, UInt8(address.count), endpoint.port)
+    guard bound == 0 else {
+      close(fd)
+      throw GossipSocketError(binding: endpoint, code: -bound)
+    }
+    return (fd, Endpoint(address: endpoint.address, port: UInt16(truncatingIfNeeded: weft_local_port(fd))))
   }
 
   /// Large buffers, beyond the system's limit where we may: a burst of a whole pool waits in them. No path MTU

@@ -2,11 +2,12 @@ import NIOCore
 import Synchronization
 import Wire
 
-/// The open connections, counted in all and by address; says when there are enough, and closes all at the end.
+/// The open connections, counted in all, by address, and by the block that one caller may have all addresses of; says when there are enough, and closes all at the end.
 final class ConnectionTable: Sendable {
   private struct Contents {
     var channels: [ObjectIdentifier: any Channel] = [:]
     var byAddress: [IPAddress: Int] = [:]
+    var byBlock: [AddressBlock: Int] = [:]
     var isClosed = false
   }
 
@@ -28,8 +29,14 @@ final class ConnectionTable: Sendable {
       guard fromThere < limits.connectionsPerAddress else {
         return "\(fromThere) connections are open from that address already."
       }
+      let block = AddressBlock(address)
+      let fromBlock = contents.byBlock[block, default: 0]
+      guard fromBlock < limits.connectionsPerBlock else {
+        return "\(fromBlock) connections are open from the /64 of that address already."
+      }
       contents.channels[ObjectIdentifier(channel)] = channel
       contents.byAddress[address] = fromThere + 1
+      contents.byBlock[block] = fromBlock + 1
       return nil
     }
     if refusal == nil {
@@ -44,6 +51,9 @@ final class ConnectionTable: Sendable {
       contents.channels[key] = nil
       let left = contents.byAddress[address, default: 1] - 1
       contents.byAddress[address] = left == 0 ? nil : left
+      let block = AddressBlock(address)
+      let leftInBlock = contents.byBlock[block, default: 1] - 1
+      contents.byBlock[block] = leftInBlock == 0 ? nil : leftInBlock
     }
   }
 

@@ -82,7 +82,8 @@ package enum PeerClient {
     case let error as IOError:
       switch error.errnoCode {
       case ECONNREFUSED, ECONNRESET: return .refusedConnection(endpoint)
-      case EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN, EACCES, EPERM: return .noRoute(endpoint)
+      // EAFNOSUPPORT: an address of the one family and a port of the other.
+      case EHOSTUNREACH, ENETUNREACH, ENETDOWN, EHOSTDOWN, EACCES, EPERM, EAFNOSUPPORT: return .noRoute(endpoint)
       case ETIMEDOUT: return .timedOut(endpoint, .connecting)
       case EADDRNOTAVAIL: return localAddress.map { .localAddress($0) } ?? .noRoute(endpoint)
       default: return .other(endpoint, "\(error)")

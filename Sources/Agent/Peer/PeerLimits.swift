@@ -15,6 +15,9 @@ package struct PeerLimits: Sendable {
   package var connections = 512
   /// Connections at once from one address.
   package var connectionsPerAddress = 32
+  /// Connections at once from one /64 of IPv6. Half of all: the hosts of a pool share one /64 as a rule, and one machine
+  /// on their link must not keep everybody else out.
+  package var connectionsPerBlock = 256
 
   package init() {}
 }

@@ -6,11 +6,12 @@ import ServiceLifecycle
 import Trust
 import Wire
 
-/// Serves join and sync: TCP with mutual TLS 1.3, length-prefixed requests, one at a time on each connection.
+/// Serves join and sync: TCP with mutual TLS 1.3, length-prefixed requests, one at a time on each connection. When its
+/// endpoint becomes another one it listens there; connections to the old one go on as long as they can.
 ///
 /// Every caller that has a certificate may complete the handshake; one that is turned away is told why in words.
 package final class PeerServer: Service {
-  private let endpoint: Endpoint
+  private let endpoint: ListeningEndpoint
   private let credentials: PeerCredentials
   private let service: any PeerService
   private let limits: PeerLimits
@@ -18,12 +19,15 @@ package final class PeerServer: Service {
   private let whenListening: @Sendable (Endpoint) -> Void
   private let table: ConnectionTable
 
+  private static let retryInterval: Duration = .seconds(1)
+
   /// - Parameters:
   ///   - endpoint: an address of this host; port 0 takes any free one.
-  ///   - whenListening: called once with the endpoint in use.
+  ///   - whenListening: called with the endpoint in use, each time it is another one.
   package init(
-    endpoint: Endpoint, credentials: PeerCredentials, service: any PeerService, limits: PeerLimits = PeerLimits(),
-    logger: Logger, whenListening: @escaping @Sendable (Endpoint) -> Void = { _ in }
+    endpoint: ListeningEndpoint, credentials: PeerCredentials, service: any PeerService,
+    limits: PeerLimits = PeerLimits(), logger: Logger,
+    whenListening: @escaping @Sendable (Endpoint) -> Void = { _ in }
   ) {
     self.endpoint = endpoint
     self.credentials = credentials
@@ -36,25 +40,52 @@ package final class PeerServer: Service {
 
   /// Listens until a graceful shutdown or cancellation; then all connections are closed.
   ///
-  /// - Throws: `PeerServerError` if it cannot listen.
+  /// - Throws: `PeerServerError` if it cannot listen at first. Later it tries again and again.
   package func run() async throws {
     let (refusals, refusalInput) = AsyncStream.makeStream(of: PeerRefusal.self, bufferingPolicy: .bufferingNewest(64))
     // One call at a time on each connection, and connections are counted: so are the calls.
     let (calls, callInput) = AsyncStream.makeStream(of: ServerCall.self)
-    let listener = try await listen(
-      deliver: { callInput.yield($0) }, report: { refusalInput.yield($0) }, ended: { callInput.finish() })
-    if let bound = listener.localAddress?.endpoint { whenListening(bound) }
+    let listener = Listener { callInput.finish() }
+    @Sendable func listen(at endpoint: Endpoint) async throws {
+      let channel = try await bind(
+        endpoint, deliver: { callInput.yield($0) }, report: { refusalInput.yield($0) })
+      await listener.replace(with: channel, at: endpoint)
+      if let bound = channel.localAddress?.endpoint { whenListening(bound) }
+    }
+    let first = endpoint.current
+    try await listen(at: first)
     await cancelWhenGracefulShutdown {
       await withDiscardingTaskGroup { group in
         group.addTask { await self.pass(on: refusals) }
+        group.addTask { await self.follow(listener, listen: listen) }
         for await call in calls { group.addTask { await self.answer(call) } }
         group.cancelAll()
       }
     }
-    let hasFailed = !listener.isActive
-    try? await listener.close()
+    let hasFailed = listener.hasFailed
+    await listener.close()
     await table.closeAll()
-    if hasFailed { throw PeerServerError.other(endpoint, "the listening socket was closed") }
+    if hasFailed { throw PeerServerError.other(endpoint.current, "the listening socket was closed") }
+  }
+
+  /// Listens where the engine wants it. An endpoint that cannot be had is tried until it can, or another one is wanted.
+  private func follow(_ listener: Listener, listen: @Sendable (Endpoint) async throws -> Void) async {
+    for await _ in endpoint.changes {
+      while !Task.isCancelled {
+        let wanted = endpoint.current
+        if listener.endpoint == wanted {
+          _ = endpoint.listened(failure: nil)
+          break
+        }
+        do {
+          try await listen(wanted)
+          logger.notice("listening on TCP \(wanted)")
+        } catch {
+          if endpoint.listened(failure: "\(error)") { logger.error("\(error)") }
+          try? await Task.sleep(for: Self.retryInterval)
+        }
+      }
+    }
   }
 
   private func answer(_ call: ServerCall) async {
@@ -62,9 +93,9 @@ package final class PeerServer: Service {
     call.channel.writeAndFlush(frame(answer), promise: nil)
   }
 
-  private func listen(
-    deliver: @escaping @Sendable (ServerCall) -> Void, report: @escaping @Sendable (PeerRefusal) -> Void,
-    ended: @escaping @Sendable () -> Void
+  private func bind(
+    _ endpoint: Endpoint, deliver: @escaping @Sendable (ServerCall) -> Void,
+    report: @escaping @Sendable (PeerRefusal) -> Void
   ) async throws -> any Channel {
     let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .serverChannelOption(.backlog, value: 256)
@@ -87,9 +118,7 @@ package final class PeerServer: Service {
         }
       }
     do {
-      let listener = try await bootstrap.bind(to: SocketAddress(endpoint)).get()
-      listener.closeFuture.whenComplete { _ in ended() }
-      return listener
+      return try await bootstrap.bind(to: SocketAddress(endpoint)).get()
     } catch let error as IOError {
       switch error.errnoCode {
       case EADDRINUSE: throw PeerServerError.portTaken(endpoint)

@@ -8,7 +8,11 @@ package struct InterfaceAddress: Hashable, Sendable {
   package var prefixLength: UInt8
   /// Reachable from beyond the link (`RT_SCOPE_UNIVERSE`).
   package var isGlobal: Bool
-  /// Not usable as a source of our own choice: tentative, duplicate, deprecated, temporary, or a secondary IPv4 address.
+  /// Duplicate address detection (RFC 4862, section 5.4) has not ended, so nothing can be bound to it yet.
+  package var isTentative: Bool
+  /// Duplicate address detection found that another machine on the link has it.
+  package var isDuplicate: Bool
+  /// Not to be chosen while there is another: deprecated, temporary (RFC 8981), or a secondary IPv4 address.
   package var isSecondChoice: Bool
 
   /// From the payload of `RTM_NEWADDR` or `RTM_DELADDR`.
@@ -33,7 +37,13 @@ package struct InterfaceAddress: Hashable, Sendable {
     interface = index
     prefixLength = header.ifa_prefixlen
     isGlobal = header.ifa_scope == 0
-    isSecondChoice =
-      flags & UInt32(IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED | IFA_F_SECONDARY) != 0
+    // An optimistic address (RFC 4429) is in use while it is still looked for elsewhere.
+    isTentative = flags & UInt32(IFA_F_TENTATIVE) != 0 && flags & UInt32(IFA_F_OPTIMISTIC) == 0
+    isDuplicate = flags & UInt32(IFA_F_DADFAILED) != 0
+    // The bit of a secondary IPv4 address is that of a temporary IPv6 one.
+    isSecondChoice = flags & UInt32(IFA_F_DEPRECATED | IFA_F_SECONDARY) != 0
   }
+
+  /// Whether sockets and tunnels can have it as their own address.
+  package var isUsable: Bool { !isTentative && !isDuplicate }
 }

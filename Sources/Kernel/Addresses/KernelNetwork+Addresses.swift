@@ -16,11 +16,24 @@ extension KernelNetwork {
     }.map(\.element)
   }
 
-  /// Finds what `--underlay` means: an address of this host, or an interface, of which the first global IPv4 address is
-  /// taken, else the first global IPv6 address.
+  /// Finds what `--underlay` means, as `findUnderlay` does.
   ///
-  /// - Throws: `.underlay` with a sentence that lists what could be said instead.
+  /// - Throws: `.underlay` also while the address cannot be used yet.
   package func underlay(_ text: String) throws(KernelError) -> Underlay {
+    switch try findUnderlay(text) {
+    case .ready(let underlay): return underlay
+    case .pending(let sentence): throw .underlay(sentence)
+    }
+  }
+
+  /// Finds what `--underlay` means: an address of this host, or an interface. Of an interface the first global IPv4
+  /// address is taken, else the first global IPv6 address; deprecated, temporary and secondary ones only if there is no
+  /// other, duplicates never.
+  ///
+  /// - Parameter current: the address in use. While the interface has it, it is kept; when it is gone, only an address of
+  ///   the same family takes its place, since the tunnels of a pool are of one family.
+  /// - Throws: `.underlay` with a sentence that lists what could be said instead.
+  package func findUnderlay(_ text: String, keeping current: VTEP? = nil) throws(KernelError) -> UnderlayFinding {
     let links = try links()
     let addresses = try addresses()
     if let address = IPAddress(text) {
@@ -30,18 +43,48 @@ extension KernelNetwork {
       guard let found = addresses.first(where: { $0.address == address }),
         let link = links.first(where: { $0.index == found.interface })
       else { throw .underlay("\(address) is not an address of this host. \(Self.choice(links, addresses))") }
-      return Underlay(interface: link.index, name: link.name, address: address, mtu: link.mtu, isUp: link.isUp)
+      return try Self.finding(found, on: link)
+    }
+    if text.contains("%") {
+      throw .underlay(
+        "'\(text)' has a scope, and the ends of tunnels have none: name an address that the other hosts can reach, or "
+          + "the interface alone.")
     }
     guard let link = links.first(where: { $0.name == text }) else {
       throw .underlay("'\(text)' is neither an address nor an interface of this host. \(Self.choice(links, addresses))")
     }
-    let usable = addresses.filter { $0.interface == link.index && $0.isGlobal && $0.address.isUnicast }
-    guard let best = usable.first(where: { !$0.isSecondChoice }) ?? usable.first else {
+    let family = current?.isV6
+    let candidates = addresses.filter { address in
+      address.interface == link.index && address.isGlobal && address.address.isUnicast && !address.address.isLinkLocal
+        && (family ?? address.address.isV6) == address.address.isV6
+    }
+    if let current, let kept = candidates.first(where: { $0.address == current && $0.isUsable }) {
+      return try Self.finding(kept, on: link)
+    }
+    let usable = candidates.filter(\.isUsable)
+    let best =
+      usable.first { !$0.isSecondChoice } ?? usable.first ?? candidates.first(where: \.isTentative) ?? candidates.first
+    guard let best else {
+      let kind = family.map { $0 ? "IPv6 " : "IPv4 " } ?? ""
       throw .underlay(
-        "The interface \(link.name) has no address that other hosts can reach: give it one, or name another with "
+        "The interface \(link.name) has no \(kind)address that other hosts can reach: give it one, or name another with "
           + "--underlay. \(Self.choice(links, addresses))")
     }
-    return Underlay(interface: link.index, name: link.name, address: best.address, mtu: link.mtu, isUp: link.isUp)
+    return try Self.finding(best, on: link)
+  }
+
+  private static func finding(_ address: InterfaceAddress, on link: Link) throws(KernelError) -> UnderlayFinding {
+    if address.isDuplicate {
+      throw .underlay(
+        "Another machine on the link of \(link.name) has \(address.address), too: give one of the two another address.")
+    }
+    if address.isTentative {
+      return .pending(
+        "The kernel still looks whether another machine on the link of \(link.name) has \(address.address): this ends "
+          + "by itself within seconds while the link is up.")
+    }
+    return .ready(
+      Underlay(interface: link.index, name: link.name, address: address.address, mtu: link.mtu, isUp: link.isUp))
   }
 
   private static func choice(_ links: [Link], _ addresses: [InterfaceAddress]) -> String {

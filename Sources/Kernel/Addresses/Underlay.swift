@@ -8,3 +8,10 @@ package struct Underlay: Hashable, Sendable {
   package var mtu: Int
   package var isUp: Bool
 }
+
+/// What a look for the underlay found.
+package enum UnderlayFinding: Hashable, Sendable {
+  case ready(Underlay)
+  /// The address is there, but the kernel still looks whether another machine has it; the sentence says so.
+  case pending(String)
+}

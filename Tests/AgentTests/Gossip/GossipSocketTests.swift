@@ -105,6 +105,32 @@ import Wire
     #expect(got > 64 && got <= 12_800)
   }
 
+  @Test(arguments: [loopback, loopback6])
+  func aSocketThatMovesHearsAtItsNewEndAndSendsFromIt(address: IPAddress) throws {
+    let (mover, other) = (try open(), try open(address))
+    let old = mover.local
+    var left: [Int32] = []
+    let descriptor = mover.fileDescriptor
+    try mover.move(to: Endpoint(address: address, port: 0)) { left.append($0) }
+    #expect(left == [descriptor], "the old descriptor is to be forgotten before its number is free")
+    #expect(mover.local.address == address && mover.local != old)
+    other.send([([1], mover.local)])
+    #expect(drain(mover).map(\.0) == [[1]])
+    mover.send([([2], other.local)])
+    #expect(drain(other).map(\.1) == [mover.local])
+    // The old end is free for others.
+    #expect(throws: Never.self) { _ = try GossipSocket(binding: old) }
+  }
+
+  @Test func aMoveThatCannotBeChangesNothing() throws {
+    let (mover, other) = (try open(), try open())
+    #expect(throws: GossipSocketError.portTaken(other.local)) {
+      try mover.move(to: other.local) { _ in Issue.record("it has left its old end") }
+    }
+    other.send([([1], mover.local)])
+    #expect(drain(mover).map(\.0) == [[1]])
+  }
+
   @Test func aPortInUseIsNamed() throws {
     let holder = try open()
     do {

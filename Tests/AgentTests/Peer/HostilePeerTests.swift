@@ -128,12 +128,16 @@ import Wire
     }
   }
 
-  @Test func `Connections beyond the bound of one address are closed at once, and room is made again`() async throws {
+  @Test(arguments: [false, true])
+  func `Connections beyond the bound of one address or prefix are closed at once, and room is made again`(
+    isPrefix: Bool
+  ) async throws {
     let pool = try TestHosts()
     let service = ReversingService()
     var limits = PeerLimits()
-    limits.connectionsPerAddress = 2
-    try await withServer(PeerCredentials(pool.credentials(0)), service, limits: limits) { endpoint in
+    if isPrefix { limits.connectionsPerBlock = 2 } else { limits.connectionsPerAddress = 2 }
+    let address = isPrefix ? IPAddress.v6(high: 0, low: 1) : .v4(0x7f00_0001)
+    try await withServer(PeerCredentials(pool.credentials(0)), service, limits: limits, address: address) { endpoint in
       func call() async throws -> [UInt8] {
         try await PeerClient.call(
           endpoint, credentials: pool.credentials(1), expecting: .anyMember, request: [1, 2], timeout: .seconds(20))
@@ -147,7 +151,7 @@ import Wire
           let excess = await callFailure(call)
           #expect(excess == .closed(endpoint, .handshake))
           let told = await service.nextRefusal()
-          #expect(told == "2 connections are open from that address already.")
+          #expect(told == "2 connections are open from \(isPrefix ? "the /64 of " : "")that address already.")
         }
       }
       // The server notices the end of those two a moment later.
@@ -165,7 +169,8 @@ import Wire
       let (endpoints, input) = AsyncStream.makeStream(of: Endpoint.self)
       // An address of its own: on 127.0.0.1 another test's server may be given the port as soon as it is free.
       let server = PeerServer(
-        endpoint: Endpoint(address: .v4(0x7f5b_0703), port: 0), credentials: credentials, service: ReversingService(),
+        endpoint: ListeningEndpoint(Endpoint(address: .v4(0x7f5b_0703), port: 0)), credentials: credentials,
+        service: ReversingService(),
         logger: Logger(label: "test"), whenListening: { input.yield($0) })
       group.addTask {
         await withTaskGroup(of: Void.self) { inner in

@@ -1,3 +1,4 @@
+import Logging
 import Membership
 import Testing
 import Trust
@@ -219,6 +220,42 @@ import Wire
     }
   }
 
+  @Test func `A server whose endpoint changes listens at the new one and tells what keeps it from that`() async throws {
+    let pool = try TestHosts()
+    let credentials = PeerCredentials(try pool.credentials(0))
+    let listening = ListeningEndpoint(Endpoint(address: .v4(0x7f5b_0801), port: 0))
+    let (endpoints, input) = AsyncStream.makeStream(of: Endpoint.self)
+    let server = PeerServer(
+      endpoint: listening, credentials: credentials, service: ReversingService(),
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, whenListening: { input.yield($0) })
+    let client = try pool.credentials(1)
+    @Sendable func call(_ endpoint: Endpoint) async throws -> [UInt8] {
+      try await PeerClient.call(
+        endpoint, credentials: client, expecting: .anyMember, request: [1, 2, 3], timeout: .seconds(5))
+    }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      var uses = endpoints.makeAsyncIterator()
+      let first = try #require(await uses.next())
+      #expect(try await call(first) == [3, 2, 1])
+
+      // Not an address of this machine: it goes on where it is, and says why.
+      let foreign = IPAddress.v4(0xc000_0263)
+      listening.move(to: Endpoint(address: foreign, port: first.port))
+      while listening.failure == nil { await Task.yield() }
+      #expect(listening.failure?.contains("192.0.2.99 is not an address of this host") == true)
+      #expect(try await call(first) == [3, 2, 1])
+
+      let wanted = Endpoint(address: .v4(0x7f5b_0802), port: first.port)
+      listening.move(to: wanted)
+      #expect(await uses.next() == wanted)
+      #expect(try await call(wanted) == [3, 2, 1])
+      while listening.failure != nil { await Task.yield() }
+      #expect(await callFailure { try await call(first) } == .refusedConnection(first))
+      group.cancelAll()
+    }
+  }
+
   @Test func `A taken port and a foreign address are named`() async throws {
     let pool = try TestHosts()
     let credentials = PeerCredentials(try pool.credentials(0))
@@ -230,7 +267,8 @@ import Wire
         ),
       ] {
         let server = PeerServer(
-          endpoint: wanted, credentials: credentials, service: ReversingService(), logger: .init(label: "test"))
+          endpoint: ListeningEndpoint(wanted), credentials: credentials, service: ReversingService(),
+          logger: .init(label: "test"))
         do {
           try await server.run()
           Issue.record("it listens")

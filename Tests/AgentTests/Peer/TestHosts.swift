@@ -65,7 +65,8 @@ func withServer<Value: Sendable>(
 ) async throws -> Value {
   let (endpoints, input) = AsyncStream.makeStream(of: Endpoint.self)
   let server = PeerServer(
-    endpoint: Endpoint(address: address, port: 0), credentials: credentials, service: service, limits: limits,
+    endpoint: ListeningEndpoint(Endpoint(address: address, port: 0)), credentials: credentials, service: service,
+    limits: limits,
     logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, whenListening: { input.yield($0) })
   return try await withThrowingTaskGroup(of: Value?.self) { group in
     group.addTask {

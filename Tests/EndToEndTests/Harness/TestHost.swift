@@ -6,7 +6,10 @@ final class TestHost {
   let number: Int
   let name: String
   let namespace: Namespace
-  let address: String
+  /// Its underlay address, which a test may change.
+  var address: String
+  /// What its agent gets as `--underlay` if not the address.
+  var underlayFlag: String?
   let directory: String
   private(set) var agent: Child?
   /// The agent is meant to run: that it does is checked when the test ends.
@@ -34,7 +37,7 @@ final class TestHost {
     stateDirectory: String? = nil, socket: String? = nil, underlay: String? = nil, more: [String] = []
   ) -> [String] {
     [TestRun.weftd, "--state-dir", stateDirectory ?? self.stateDirectory, "--socket", socket ?? self.socket]
-      + ["--name", name, "--underlay", underlay ?? address] + more
+      + ["--name", name, "--underlay", underlay ?? underlayFlag ?? address] + more
   }
 
   /// Starts the agent and returns when it answers.

@@ -5,6 +5,8 @@ import Testing
 /// namespaces with names of this run; the machine's own network is never touched.
 final class TestPool {
   let underlay: Namespace
+  /// Whether the underlay is IPv6, in 2001:db8::/64, and not IPv4, in 192.0.2.0/24.
+  let isV6: Bool
   private(set) var hosts: [TestHost] = []
   private(set) var guests: [Guest] = []
   private var children: [Child] = []
@@ -14,7 +16,8 @@ final class TestPool {
 
   private nonisolated(unsafe) static var count = 0
 
-  init() throws {
+  init(isV6: Bool = false) throws {
+    self.isV6 = isV6
     _ = TestRun.sweep
     Self.count += 1
     prefix = "\(TestRun.prefix)-\(Self.count)"
@@ -40,7 +43,7 @@ final class TestPool {
     let number = hosts.count + 1
     let name = "\(prefix)-host\(number)"
     let host = try TestHost(
-      number: number, namespace: try Namespace(name), address: "192.0.2.\(number)",
+      number: number, namespace: try Namespace(name), address: address(number),
       directory: "\(directory)/host\(number)")
     namespaces.append(name)
     hosts.append(host)
@@ -48,12 +51,18 @@ final class TestPool {
     return host
   }
 
+  /// An address of the underlay; those of the hosts begin with 1.
+  func address(_ number: Int) -> String { isV6 ? "2001:db8::\(String(number, radix: 16))" : "192.0.2.\(number)" }
+
+  /// An address of the underlay as `ip address` takes it.
+  func addressWords(_ address: String) -> String { isV6 ? "\(address)/64 dev eth0 nodad" : "\(address)/24 dev eth0" }
+
   private func connect(_ host: TestHost) throws {
     try must(
       ["ip", "link", "add", "eth0", "netns", host.namespace.name, "type", "veth", "peer", "name", host.underlayPort]
         + ["netns", underlay.name])
     try underlay.ip("link", "set", host.underlayPort, "master", "br0", "up")
-    try host.namespace.ip("address", "add", "\(host.address)/24", "dev", "eth0")
+    try host.namespace.ip(batch: ["address add \(addressWords(host.address))"])
     try host.namespace.ip("link", "set", "eth0", "up")
   }
 
@@ -209,8 +218,8 @@ final class TestPool {
 }
 
 /// Runs a scenario on a pool of `hosts` that has formed; shows the agents' logs if it fails, and takes all down.
-func withPool(_ hosts: Int, _ scenario: (TestPool) throws -> Void) throws {
-  let pool = try TestPool()
+func withPool(_ hosts: Int, isV6: Bool = false, _ scenario: (TestPool) throws -> Void) throws {
+  let pool = try TestPool(isV6: isV6)
   defer { pool.tearDown() }
   do {
     try pool.form(hosts)
@@ -222,8 +231,8 @@ func withPool(_ hosts: Int, _ scenario: (TestPool) throws -> Void) throws {
 }
 
 /// Runs a scenario on `hosts` whose agents do not run yet.
-func withHosts(_ hosts: Int, _ scenario: (TestPool) throws -> Void) throws {
-  let pool = try TestPool()
+func withHosts(_ hosts: Int, isV6: Bool = false, _ scenario: (TestPool) throws -> Void) throws {
+  let pool = try TestPool(isV6: isV6)
   defer { pool.tearDown() }
   do {
     for _ in 0..<hosts { try pool.addHost() }
