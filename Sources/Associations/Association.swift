@@ -7,7 +7,8 @@ package struct Association: Hashable, Sendable {
     case outbound
   }
 
-  package var peer: HostID
+  /// nil for an adopted one as long as no host is known to have its address.
+  package var peer: HostID?
   package var direction: Direction
   package var spi: SPI
   /// This host's end and the peer's.
@@ -16,7 +17,7 @@ package struct Association: Hashable, Sendable {
   /// nil for one that an earlier run of this agent made: nobody knows its key any more.
   package var key: KeyName?
 
-  package init(peer: HostID, direction: Direction, spi: SPI, local: VTEP, remote: VTEP, key: KeyName?) {
+  package init(peer: HostID?, direction: Direction, spi: SPI, local: VTEP, remote: VTEP, key: KeyName?) {
     self.peer = peer
     self.direction = direction
     self.spi = spi
@@ -24,6 +25,11 @@ package struct Association: Hashable, Sendable {
     self.remote = remote
     self.key = key
   }
+}
+
+extension Association {
+  /// The address that the kernel knows it by, together with the SPI (RFC 4301 section 4.4.2.1).
+  package var destination: VTEP { direction == .inbound ? local : remote }
 }
 
 /// Names the key of one direction between two epochs of two hosts. Who holds the epochs' private keys derives it from
@@ -44,7 +50,7 @@ package struct KeyName: Hashable, Sendable {
 
 /// What is known of another host that may have keys.
 package struct Peer: Hashable, Sendable {
-  /// The newest epoch that its record tells.
+  /// The newest epoch that its record tells; number 0 if it tells none.
   package var epoch: Epoch
   /// Where tunnels to it end, by the same record.
   package var vtep: VTEP

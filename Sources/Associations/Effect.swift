@@ -10,7 +10,9 @@ package enum Effect: Hashable, Sendable {
   case switchOutbound(Association)
   /// Take this SA away, whether or not it stands.
   case remove(Association)
-  case send(GossipFrame, to: HostID)
+  /// For this boot of the host alone, as the numbers of epochs in the frame belong to it: to be dropped if the packet
+  /// would be sealed for another.
+  case send(GossipFrame, to: HostID, boot: Boot)
   case event(AssociationEvent)
 }
 
