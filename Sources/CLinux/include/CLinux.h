@@ -1,4 +1,4 @@
-// What Swift cannot import from the C library or the kernel: GNU extensions, socket filters, XFRM structures.
+// What Swift cannot import from the C library or the kernel: GNU extensions, socket filters.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -34,10 +34,6 @@ int weft_tap_open(int interface_index, int filter, int receive_buffer);
 int weft_tap_filter(int descriptor, int filter);
 // Receives up to `count` frames, each into `slot` bytes of `buffer`; `lengths` gets the bytes stored of each.
 int weft_tap_receive(int descriptor, void *buffer, size_t slot, unsigned count, uint32_t *lengths);
-
-// Adds, in the calling thread's namespace, one ESP state with rfc4106(gcm(aes)), 36 bytes of key and a 128-bit ICV, to
-// learn whether the kernel can. 0, or the negated errno with the kernel's message (if it gave one) in `text`.
-int weft_try_esp(char *text, size_t size);
 
 // Runs a program found on PATH with the bytes as its standard input; what it says on standard error and output goes to
 // `said`, cut to its size and closed by a zero. Returns its exit code, or the negated errno if it could not be run;

@@ -18,7 +18,7 @@ extension KernelNetwork {
 
   func tryDevice(kind: String) throws(KernelError) {
     var message = NetlinkMessage(type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, ifinfomsg())
-    message.put(IFLA_IFNAME, text: "tryg")
+    message.put(IFLA_IFNAME, text: "try-\(kind)")
     message.nest(IFLA_LINKINFO) { $0.put(IFLA_INFO_KIND, text: kind) }
     try socket.perform(message, "create a device of kind", kind)
   }

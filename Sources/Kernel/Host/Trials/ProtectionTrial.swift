@@ -1,0 +1,206 @@
+import Glibc
+import Wire
+
+/// Tries, with real frames in the calling thread's namespace, what protects encrypted networks: ESP and each of the two
+/// locks by itself. A lock holds if a frame put into a tunnel device does not leave, and a clear tunnel packet from
+/// outside does not reach the device, while the same frames do pass without it.
+final class ProtectionTrial {
+  /// How long a frame that is to pass may take, in milliseconds.
+  private static let patience = 200
+  /// How long a frame that is not to pass is waited for, after one that was sent later has passed.
+  private static let margin: UInt32 = 2000
+
+  private let xfrm: KernelXFRM
+  private let underlay: TrialUnderlay
+  private let tunnels: [TrialTunnel]
+  private let udpPort: UInt16
+  private var number: UInt64 = 0
+
+  /// - Parameter kinds: the tunnels that this kernel has; all of them have to be protected.
+  init(
+    _ kernel: KernelNetwork, _ underlay: TrialUnderlay, isV6: Bool, kinds: [TrialTunnel.Kind], udpPort: UInt16
+  ) throws(KernelError) {
+    xfrm = try KernelXFRM()
+    self.underlay = underlay
+    self.udpPort = udpPort
+    var tunnels: [TrialTunnel] = []
+    for kind in kinds { tunnels.append(try TrialTunnel(kernel, underlay, kind, isV6: isV6, udpPort: udpPort)) }
+    self.tunnels = tunnels
+  }
+
+  /// Without any lock everything passes; otherwise nothing is proven by what does not.
+  func tryClear() throws(KernelError) {
+    let out = sendOut()
+    for (tunnel, passage) in zip(tunnels, out) where !passage.isClear {
+      throw Self.unproven(
+        "the locks of \(tunnel.description), since nothing of it leaves even without them")
+    }
+    for (tunnel, hasArrived) in zip(tunnels, sendIn()) where !hasArrived {
+      throw Self.unproven(
+        "the locks of \(tunnel.description), since nothing of it arrives even without them")
+    }
+  }
+
+  /// The wide blocks alone, and with policies that protect but no SA.
+  func tryPolicyLock() throws(KernelError) {
+    defer { _ = xfrm.remove(blocks + protections(spi: nil) + outbound(spi: nil)) }
+    try set(blocks)
+    try expectClosed("XFRM policies that block")
+    try set(protections(spi: nil) + outbound(spi: 0x100))
+    try expectClosed("XFRM policies without an SA")
+  }
+
+  func tryFilterLock() throws(KernelError) {
+    let lock = try PacketFilterLock()
+    let keys = tunnels.compactMap { tunnel -> UInt32? in
+      if case .gre(let key) = tunnel.traffic { key } else { nil }
+    }
+    try lock.ensure(udpPort: udpPort, greKeys: Set(keys))
+    let outcome: KernelError?
+    do throws(KernelError) {
+      try expectClosed("the packet filter")
+      outcome = nil
+    } catch {
+      outcome = error
+    }
+    try lock.remove()
+    if let outcome { throw outcome }
+  }
+
+  /// With an SA what goes into a tunnel leaves as ESP by that SA, and none of it in clear.
+  func tryESP() throws(KernelError) {
+    guard let tunnel = tunnels.first else { return }
+    let spi: UInt32 = 0x200
+    var generator = SystemRandomNumberGenerator()
+    let key = (0..<XFRMState.keyLength).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    do {
+      try xfrm.add(XFRMState(source: tunnel.local, destination: tunnel.remote, spi: spi, key: key))
+    } catch {
+      throw ESPModules.explain(error)
+    }
+    let protection = outbound(spi: spi)
+    defer { _ = xfrm.remove(blocks + protection) }
+    try set(blocks + protection)
+    for (tunnel, passage) in zip(tunnels, sendOut()) {
+      if passage.isClear { throw Self.unproven("ESP for \(tunnel.description): a frame left in clear") }
+      if !passage.spis.contains(spi) { throw Self.unproven("ESP for \(tunnel.description): no frame left") }
+    }
+    try xfrm.remove(source: tunnel.local, destination: tunnel.remote, spi: spi)
+  }
+
+  // MARK: Policies
+
+  private var blocks: [XFRMPolicy] {
+    tunnels.flatMap { tunnel in
+      [XFRMPolicy.Direction.input, .output].map {
+        XFRMPolicy(direction: $0, traffic: tunnel.traffic, action: .block(isV6: tunnel.isV6))
+      }
+    }
+  }
+
+  private func protections(spi: UInt32?) -> [XFRMPolicy] {
+    tunnels.map {
+      XFRMPolicy(
+        direction: .input, traffic: $0.traffic,
+        action: .protect(source: $0.remote, destination: $0.local, spi: spi))
+    }
+  }
+
+  private func outbound(spi: UInt32?) -> [XFRMPolicy] {
+    tunnels.map {
+      XFRMPolicy(
+        direction: .output, traffic: $0.traffic,
+        action: .protect(source: $0.local, destination: $0.remote, spi: spi))
+    }
+  }
+
+  private func set(_ policies: [XFRMPolicy]) throws(KernelError) {
+    if let failure = xfrm.replace(policies).first { throw failure.error }
+  }
+
+  // MARK: Frames
+
+  private static func unproven(_ what: String) -> KernelError {
+    .refused(operation: "prove", object: what, code: EOPNOTSUPP, message: nil)
+  }
+
+  private func expectClosed(_ lock: String) throws(KernelError) {
+    for (tunnel, passage) in zip(tunnels, sendOut()) where passage.isClear || !passage.spis.isEmpty {
+      throw Self.unproven("that no frame of \(tunnel.description) leaves past \(lock): one did")
+    }
+    for (tunnel, hasArrived) in zip(tunnels, sendIn()) where hasArrived {
+      throw Self.unproven("that no clear frame of \(tunnel.description) comes in past \(lock): one did")
+    }
+  }
+
+  /// What the witness saw of a frame.
+  private struct Passage {
+    var isClear = false
+    var spis: Set<UInt32> = []
+  }
+
+  private func makeMarker() -> [UInt8] {
+    number += 1
+    return Array("Weft tries ".utf8) + withUnsafeBytes(of: number.bigEndian) { Array($0) }
+  }
+
+  /// Puts a frame into each tunnel device, then one straight onto the underlay, and looks what comes out at the far end.
+  private func sendOut() -> [Passage] {
+    _ = underlay.witness.receive()
+    let markers = tunnels.map { tunnel in
+      let marker = makeMarker()
+      tunnel.socket.send(TrialPacket.frame(marker, source: underlay.mac))
+      return marker
+    }
+    let last = makeMarker()
+    underlay.inside.send(TrialPacket.frame(last, source: underlay.mac))
+    var passages = tunnels.map { _ in Passage() }
+    look { [self] in
+      var hasSeenLast = false
+      for frame in underlay.witness.receive() {
+        if TrialPacket.contains(frame, last) { hasSeenLast = true }
+        let spi = TrialPacket.spi(frame)
+        for index in passages.indices {
+          if TrialPacket.contains(frame, markers[index]) { passages[index].isClear = true }
+          if let spi { passages[index].spis.insert(spi) }
+        }
+      }
+      return hasSeenLast
+    }
+    return passages
+  }
+
+  /// Sends a clear packet to each tunnel from the far end, then another frame, and looks what comes out of the devices.
+  private func sendIn() -> [Bool] {
+    _ = underlay.inside.receive()
+    for tunnel in tunnels { _ = tunnel.socket.receive() }
+    let markers = tunnels.map { tunnel in
+      let marker = makeMarker()
+      underlay.witness.send(
+        TrialPacket.tunnelled(
+          TrialPacket.frame(marker, source: underlay.peer), by: tunnel, to: underlay.mac, from: underlay.peer))
+      return marker
+    }
+    let last = makeMarker()
+    underlay.witness.send(TrialPacket.frame(last, source: underlay.peer))
+    var hasArrived = tunnels.map { _ in false }
+    look { [self] in
+      for (index, tunnel) in tunnels.enumerated()
+      where tunnel.socket.receive().contains(where: { TrialPacket.contains($0, markers[index]) }) {
+        hasArrived[index] = true
+      }
+      return underlay.inside.receive().contains { TrialPacket.contains($0, last) }
+    }
+    return hasArrived
+  }
+
+  /// Looks until the last frame has come, and once more a little later: what was sent before it had its chance then.
+  private func look(_ once: () -> Bool) {
+    for _ in 0..<Self.patience {
+      if once() { break }
+      usleep(1000)
+    }
+    usleep(Self.margin)
+    _ = once()
+  }
+}

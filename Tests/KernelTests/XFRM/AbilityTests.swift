@@ -1,0 +1,20 @@
+import Glibc
+import Kernel
+import Testing
+import Wire
+
+@Suite struct AbilityTests {
+  @Test func bothLocksHoldByThemselvesOnThisKernelForIPv4AndIPv6() {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let abilities = KernelAbilities.probe()
+    print("everything was tried in \(clock.now - start)")
+    #expect(abilities.trial == nil)
+    for isV6 in [false, true] {
+      let protection = abilities.protection(isV6: isV6)
+      #expect(protection.policyLock == nil, "\(protection.policyLock?.description ?? "")")
+      #expect(protection.filterLock == nil, "\(protection.filterLock?.description ?? "")")
+      print("ESP over IPv\(isV6 ? 6 : 4): \(protection.esp?.description ?? "yes")")
+    }
+  }
+}
