@@ -32,6 +32,7 @@ extension Associations {
     status.hasOutbound = relation.usableOutbound != nil
     status.hasInbound = relation.inbound.contains { !$0.isDead }
     status.isWaiting = relation.isWaiting
+    status.isEstablished = relation.isEstablished
     status.inboundCount = relation.inbound.count
     if let pair = currentPair(with: relation.peer) {
       let inUse = relation.inbound.first { $0.spi == relation.inUse }

@@ -7,6 +7,8 @@ package struct PeerStatus: Hashable, Sendable {
   package var hasOutbound = false
   /// There is an SA that the host may send by.
   package var hasInbound = false
+  /// Some SA is in use in each direction, whether or not it is of the newest epochs.
+  package var isEstablished = false
   /// The SAs of the newest epochs of both ends are in use in both directions.
   package var isConfirmed = false
   /// The SA of the newest epochs waits until the host tells which of the older ones it is done with.
