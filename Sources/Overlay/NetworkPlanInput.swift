@@ -12,6 +12,9 @@ package struct NetworkPlanInput: Hashable, Sendable {
   package var mtu: Int
   /// This host's end of the tunnels.
   package var localVTEP: VTEP
+  /// Where the tunnels to the other members of the pool end, as far as that is known, whether or not they have a VIF in
+  /// the network.
+  package var peers: [HostID: VTEP]
   /// MACs on other hosts. A hidden binding still counts here.
   package var remote: [MACAddress: VTEP]
   /// MACs that live here, with the interface that they are behind.
@@ -23,8 +26,8 @@ package struct NetworkPlanInput: Hashable, Sendable {
 
   package init(
     id: NetworkID, name: String, vni: VNI, bridge: String, encapsulation: Encapsulation, encryption: Encryption,
-    mtu: Int, localVTEP: VTEP, remote: [MACAddress: VTEP] = [:], local: [MACAddress: String] = [:],
-    flood: Set<VTEP> = [], conflict: String? = nil
+    mtu: Int, localVTEP: VTEP, peers: [HostID: VTEP] = [:], remote: [MACAddress: VTEP] = [:],
+    local: [MACAddress: String] = [:], flood: Set<VTEP> = [], conflict: String? = nil
   ) {
     self.id = id
     self.name = name
@@ -34,6 +37,7 @@ package struct NetworkPlanInput: Hashable, Sendable {
     self.encryption = encryption
     self.mtu = mtu
     self.localVTEP = localVTEP
+    self.peers = peers
     self.remote = remote
     self.local = local
     self.flood = flood

@@ -5,14 +5,35 @@ package enum OverlayNames {
   /// UDP port of VXLAN in networks with encryption off. 4789 belongs to Open vSwitch on Xen hosts.
   package static let clearVXLANPort: UInt16 = 7680
 
+  /// UDP port of VXLAN in encrypted networks, only ever inside ESP.
+  package static let protectedVXLANPort: UInt16 = 7679
+
   package static func vxlan(_ vni: VNI) -> String { "wx\(vni)" }
+
+  /// `wr<VNI>.<peer>`, both in base 36, 15 characters at most: the peer is 35 bits of its ID.
+  ///
+  /// - Parameter attempt: 0 for the first 35 bits, 1 and 2 for those behind them: two hosts can have the same.
+  package static func gre(_ vni: VNI, peer: HostID, attempt: Int = 0) -> String {
+    let bits =
+      switch attempt {
+      case 0: peer.high >> 29
+      case 1: (peer.high & 0x1fff_ffff) << 6 | peer.low >> 58
+      default: (peer.low << 6) >> 29
+      }
+    return "wr" + String(vni.value, radix: 36) + "." + String(bits, radix: 36)
+  }
+
+  /// How many names a GRE device can have.
+  package static let greAttempts = 3
 
   /// Drawn from the network and the host, locally administered: the same after every restart, another on every host, and
   /// no interface's but this one's. It also tells a device of ours that did not get its alias yet.
   package static func mac(_ device: Device, network: NetworkID, host: HostID) -> MACAddress {
     var state = SeededGenerator(seed: device.salt)
     var word: UInt64 = 0
-    for part in [network.high, network.low, host.high, host.low] {
+    var parts = [network.high, network.low, host.high, host.low]
+    if case .tunnelTo(let peer) = device { parts += [peer.high, peer.low] }
+    for part in parts {
       state = SeededGenerator(seed: state.next() ^ part)
       word = state.next()
     }
@@ -23,12 +44,16 @@ package enum OverlayNames {
 
   package enum Device: Hashable, Sendable {
     case bridge
+    /// The one tunnel of VXLAN.
     case tunnel
+    /// The tunnel of GRE to one host.
+    case tunnelTo(HostID)
 
     fileprivate var salt: UInt64 {
       switch self {
       case .bridge: 1
       case .tunnel: 2
+      case .tunnelTo: 3
       }
     }
   }

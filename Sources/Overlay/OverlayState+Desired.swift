@@ -8,14 +8,16 @@ extension OverlayState {
   ///   - inputs: every network of the pool, in any order.
   ///   - pool: the pool's name in the alias of devices.
   ///   - mechanisms: the ways to carry frames that this host has.
+  ///   - reasons: sentences that say what is missing for the others.
   package static func desired(
-    _ inputs: [NetworkPlanInput], pool: String, host: HostID, mechanisms: Set<Mechanism>
+    _ inputs: [NetworkPlanInput], pool: String, host: HostID, mechanisms: Set<Mechanism>,
+    reasons: [Mechanism: String] = [:]
   ) -> (state: OverlayState, problems: [NetworkID: OverlayProblem]) {
     var state = OverlayState()
     var problems: [NetworkID: OverlayProblem] = [:]
     let winners = Set(inputs.filter { $0.conflict == nil }.map(\.bridge))
     for input in inputs.sorted(by: { $0.id < $1.id }) {
-      if let problem = input.problem(mechanisms) {
+      if let problem = input.problem(mechanisms, reasons) {
         problems[input.id] = problem
         // The bridge stays for the guests in it, unless the network that won the conflict needs its name.
         if input.conflict == nil || !winners.contains(input.bridge) { state.suspended.insert(input.id) }
@@ -28,24 +30,62 @@ extension OverlayState {
 }
 
 extension NetworkPlanInput {
-  fileprivate func problem(_ mechanisms: Set<Mechanism>) -> OverlayProblem? {
+  fileprivate func problem(_ mechanisms: Set<Mechanism>, _ reasons: [Mechanism: String]) -> OverlayProblem? {
     if let conflict { return .conflict(conflict) }
-    if Mechanism.choose(encapsulation, encryption, from: mechanisms) != nil { return nil }
-    return encryption == .required ? .cannotEncrypt(network: name) : .cannotCarry(network: name, encapsulation)
+    let mechanism = Mechanism(encapsulation, encryption)
+    if mechanisms.contains(mechanism) { return nil }
+    return encryption == .required
+      ? .cannotEncrypt(network: name, encapsulation, reason: reasons[mechanism])
+      : .cannotCarry(network: name, encapsulation, reason: reasons[mechanism])
   }
 
   fileprivate func state(alias: OverlayAlias, host: HostID) -> NetworkState {
-    let tunnel = OverlayNames.vxlan(vni)
-    // A MAC that lives here is here, whatever others say of it.
-    let elsewhere = remote.filter { local[$0.key] == nil && $0.value != localVTEP }
-    var entries = local.mapValues { BridgeEntry(port: $0) }
-    for mac in elsewhere.keys { entries[mac] = BridgeEntry(port: tunnel) }
-    return NetworkState(
+    var state = NetworkState(
       bridge: BridgeState(
         name: bridge, mac: OverlayNames.mac(.bridge, network: id, host: host), mtu: mtu, alias: alias),
-      tunnel: TunnelState(
-        name: tunnel, mac: OverlayNames.mac(.tunnel, network: id, host: host), vni: vni, local: localVTEP,
-        port: OverlayNames.clearVXLANPort, mtu: mtu, alias: alias, bridge: bridge),
-      flood: flood.subtracting([localVTEP]), tunnelEntries: elsewhere, bridgeEntries: entries)
+      bridgeEntries: local.mapValues { BridgeEntry(port: $0) })
+    // A MAC that lives here is here, whatever others say of it.
+    let elsewhere = remote.filter { local[$0.key] == nil && $0.value != localVTEP }
+    switch encapsulation {
+    case .vxlan:
+      let tunnel = vxlan(alias, host)
+      state.tunnels[tunnel.name] = tunnel
+      state.flood = flood.subtracting([localVTEP])
+      state.tunnelEntries = elsewhere
+      for mac in elsewhere.keys { state.bridgeEntries[mac] = BridgeEntry(port: tunnel.name) }
+    case .gre:
+      var ports: [VTEP: String] = [:]
+      for (vtep, tunnel) in gre(alias, host) {
+        state.tunnels[tunnel.name] = tunnel
+        ports[vtep] = tunnel.name
+      }
+      for (mac, vtep) in elsewhere { state.bridgeEntries[mac] = ports[vtep].map { BridgeEntry(port: $0) } }
+    }
+    return state
+  }
+
+  private func vxlan(_ alias: OverlayAlias, _ host: HostID) -> TunnelState {
+    TunnelState(
+      name: OverlayNames.vxlan(vni),
+      kind: .vxlan(port: encryption == .off ? OverlayNames.clearVXLANPort : OverlayNames.protectedVXLANPort),
+      mac: OverlayNames.mac(.tunnel, network: id, host: host), vni: vni, local: localVTEP, mtu: mtu, alias: alias,
+      bridge: bridge)
+  }
+
+  /// One to each other address. Of two hosts at one address (one was installed anew and the pool does not know yet) the
+  /// lower ID names the tunnel for both, as the kernel takes only one.
+  private func gre(_ alias: OverlayAlias, _ host: HostID) -> [VTEP: TunnelState] {
+    var tunnels: [VTEP: TunnelState] = [:]
+    var taken: Set<String> = []
+    for (peer, vtep) in peers.sorted(by: { $0.key < $1.key }) {
+      guard peer != host, vtep != localVTEP, vtep.isV6 == localVTEP.isV6, tunnels[vtep] == nil else { continue }
+      let names = (0..<OverlayNames.greAttempts).map { OverlayNames.gre(vni, peer: peer, attempt: $0) }
+      guard let name = names.first(where: { !taken.contains($0) }) else { continue }
+      taken.insert(name)
+      tunnels[vtep] = TunnelState(
+        name: name, kind: .gre(remote: vtep), mac: OverlayNames.mac(.tunnelTo(peer), network: id, host: host),
+        vni: vni, local: localVTEP, mtu: mtu, alias: alias, bridge: bridge, floods: flood.contains(vtep))
+    }
+    return tunnels
   }
 }

@@ -6,7 +6,8 @@ extension OverlayState {
   ///
   /// The order loses no frame that could be carried: what goes away makes room first (two networks never need the same
   /// name at once otherwise), then devices, then new flood entries, then entries set by replacement, then removals. A
-  /// MAC whose entry is missing is flooded, so nothing is removed before what takes its place stands.
+  /// MAC whose entry is missing is flooded, so nothing is removed before what takes its place stands, save what the
+  /// kernel does not let stand at the same time.
   package static func plan(from observed: OverlayState, to desired: OverlayState) -> [NetworkPlan] {
     var plans: [NetworkPlan] = []
     for (id, found) in observed.networks.sorted(by: { $0.key < $1.key }) where desired.networks[id] == nil {
@@ -23,8 +24,7 @@ extension OverlayState {
   }
 
   private static func removal(of found: NetworkState, keepBridge: Bool) -> [Change] {
-    var changes: [Change] = []
-    if let tunnel = found.tunnel { changes.append(.removeTunnel(name: tunnel.name, alias: tunnel.alias)) }
+    var changes: [Change] = found.tunnels.values.sorted { $0.name < $1.name }.map { $0.removal(serves: nil) }
     if let bridge = found.bridge, !keepBridge {
       changes.append(.removeBridge(name: bridge.name, alias: bridge.alias))
     }
@@ -45,7 +45,8 @@ extension OverlayState {
       if let bridge = state.bridge, desired.networks[id] != nil || desired.suspended.contains(id) {
         taken[bridge.name] = NameHolder(alias: bridge.alias.description, network: id)
       }
-      if let tunnel = state.tunnel, desired.networks[id] != nil {
+      guard desired.networks[id] != nil else { continue }
+      for tunnel in state.tunnels.values {
         taken[tunnel.name] = NameHolder(alias: tunnel.alias.description, network: id)
       }
     }
@@ -55,57 +56,56 @@ extension OverlayState {
   private static func plan(
     _ id: NetworkID, from found: NetworkState, to wanted: NetworkState, taken: [String: NameHolder]
   ) -> NetworkPlan {
-    for name in [wanted.bridge?.name, wanted.tunnel?.name] {
-      if let name, let holder = taken[name], holder.network != id {
+    for name in [wanted.bridge?.name].compactMap({ $0 }) + wanted.tunnels.keys.sorted() {
+      if let holder = taken[name], holder.network != id {
         return NetworkPlan(network: id, changes: [], problem: .nameTaken(device: name, alias: holder.alias))
       }
     }
     var changes: [Change] = []
     if let bridge = wanted.bridge, found.bridge != bridge { changes.append(.ensureBridge(bridge)) }
-    var present = found
-    if let tunnel = wanted.tunnel {
-      changes += tunnelChanges(&present, to: tunnel)
-      changes += entryChanges(from: present, to: wanted, tunnel: tunnel.name)
-    }
+    var tunnels = TunnelPlan(from: found, to: wanted)
+    tunnels.make()
+    changes += tunnels.changes
+    changes += entryChanges(from: tunnels.present, to: wanted)
+    changes += tunnels.removals
     if let old = found.bridge, let bridge = wanted.bridge, old.name != bridge.name {
       changes.append(.removeBridge(name: old.name, alias: old.alias))
     }
     return NetworkPlan(network: id, changes: changes)
   }
 
-  /// Takes from `present` what the kernel forgets when the tunnel is made anew or changes its bridge.
-  private static func tunnelChanges(_ present: inout NetworkState, to tunnel: TunnelState) -> [Change] {
-    guard let old = present.tunnel else { return [.ensureTunnel(tunnel)] }
-    guard old != tunnel else { return [] }
-    if old.bridge != tunnel.bridge || !old.canBecome(tunnel) {
-      present.bridgeEntries = present.bridgeEntries.filter { $0.value.port != old.name }
+  private static func entryChanges(from found: NetworkState, to wanted: NetworkState) -> [Change] {
+    let flooding = wanted.tunnels.values.sorted { $0.name < $1.name }.compactMap { tunnel in
+      tunnel.remote.map { (name: tunnel.name, remote: $0, before: found.floods(tunnel.name), after: tunnel.floods) }
     }
-    guard old.canBecome(tunnel) else {
-      present.flood = []
-      present.tunnelEntries = [:]
-      return [.removeTunnel(name: old.name, alias: old.alias), .ensureTunnel(tunnel)]
+    var changes: [Change] = flooding.filter { $0.after && !$0.before }.map {
+      .startFlooding($0.remote, tunnel: $0.name)
     }
-    return [.ensureTunnel(tunnel)]
-  }
-
-  private static func entryChanges(from found: NetworkState, to wanted: NetworkState, tunnel: String) -> [Change] {
-    var changes: [Change] = wanted.flood.subtracting(found.flood).sorted().map { .addFlood($0, tunnel: tunnel) }
-    for (mac, vtep) in wanted.tunnelEntries.sorted(by: { $0.key < $1.key })
-    where found.tunnelEntries[mac] != vtep || found.bridgeEntries[mac] != wanted.bridgeEntries[mac] {
-      changes.append(.setRemote(mac, vtep, tunnel: tunnel))
+    let vxlan = wanted.vxlan?.name
+    if let vxlan { changes += wanted.flood.subtracting(found.flood).sorted().map { .addFlood($0, tunnel: vxlan) } }
+    for (mac, entry) in wanted.bridgeEntries.sorted(by: { $0.key < $1.key }) {
+      if let vtep = wanted.tunnelEntries[mac] {
+        guard found.tunnelEntries[mac] != vtep || found.bridgeEntries[mac] != entry else { continue }
+        changes.append(.setRemote(mac, vtep, tunnel: entry.port))
+      } else if found.bridgeEntries[mac] != entry,
+        found.ports.contains(entry.port) || wanted.tunnels[entry.port] != nil
+      {
+        changes.append(.setPort(mac, port: entry.port))
+      }
     }
-    for (mac, entry) in wanted.bridgeEntries.sorted(by: { $0.key < $1.key })
-    where entry.port != tunnel && found.bridgeEntries[mac] != entry && found.ports.contains(entry.port) {
-      changes.append(.setLocal(mac, port: entry.port))
-    }
-    for (mac, entry) in found.bridgeEntries.sorted(by: { $0.key < $1.key })
-    where wanted.bridgeEntries[mac] == nil && (entry.isFixed || entry.port == tunnel) {
+    for (mac, entry) in found.bridgeEntries.sorted(by: { $0.key < $1.key }) where wanted.bridgeEntries[mac] == nil {
+      let isOnTunnel = wanted.tunnels[entry.port] != nil
+      // What is on a tunnel that goes goes with it.
+      guard isOnTunnel || (entry.isFixed && found.tunnels[entry.port] == nil) else { continue }
       changes.append(.removeBridgeEntry(mac, port: entry.port))
     }
-    for mac in found.tunnelEntries.keys.sorted() where wanted.tunnelEntries[mac] == nil {
-      changes.append(.removeTunnelEntry(mac, tunnel: tunnel))
+    if let vxlan {
+      for mac in found.tunnelEntries.keys.sorted() where wanted.tunnelEntries[mac] == nil {
+        changes.append(.removeTunnelEntry(mac, tunnel: vxlan))
+      }
+      changes += found.flood.subtracting(wanted.flood).sorted().map { .removeFlood($0, tunnel: vxlan) }
     }
-    changes += found.flood.subtracting(wanted.flood).sorted().map { .removeFlood($0, tunnel: tunnel) }
     return changes
+      + flooding.filter { $0.before && !$0.after }.map { .stopFlooding($0.remote, tunnel: $0.name) }
   }
 }

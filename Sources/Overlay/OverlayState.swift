@@ -20,22 +20,23 @@ package struct OverlayState: Equatable, Sendable {
 /// The objects of one network.
 package struct NetworkState: Equatable, Sendable {
   package var bridge: BridgeState?
-  package var tunnel: TunnelState?
-  /// Which VTEPs get a copy of each broadcast, unknown and multicast frame.
+  /// By name: one of VXLAN, or of GRE one to each other host.
+  package var tunnels: [String: TunnelState]
+  /// VXLAN: which VTEPs get a copy of each broadcast, unknown and multicast frame. For GRE see `TunnelState.floods`.
   package var flood: Set<VTEP>
-  /// The tunnel's own table: at which host a MAC is.
+  /// VXLAN's own table: at which host a MAC is.
   package var tunnelEntries: [MACAddress: VTEP]
-  /// The bridge's table: behind which port a MAC is. A remote one is behind the tunnel.
+  /// The bridge's table: behind which port a MAC is. A remote one is behind a tunnel.
   package var bridgeEntries: [MACAddress: BridgeEntry]
-  /// Found interfaces in the bridge, the tunnel left out. Not used in a wanted state: the toolstack decides it.
+  /// Found interfaces in the bridge, the tunnels left out. Not used in a wanted state: the toolstack decides it.
   package var ports: Set<String>
 
   package init(
-    bridge: BridgeState? = nil, tunnel: TunnelState? = nil, flood: Set<VTEP> = [],
+    bridge: BridgeState? = nil, tunnels: [TunnelState] = [], flood: Set<VTEP> = [],
     tunnelEntries: [MACAddress: VTEP] = [:], bridgeEntries: [MACAddress: BridgeEntry] = [:], ports: Set<String> = []
   ) {
     self.bridge = bridge
-    self.tunnel = tunnel
+    self.tunnels = Dictionary(tunnels.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     self.flood = flood
     self.tunnelEntries = tunnelEntries
     self.bridgeEntries = bridgeEntries
@@ -57,44 +58,6 @@ package struct BridgeState: Hashable, Sendable {
     self.mtu = mtu
     self.alias = alias
     self.isSound = isSound
-  }
-}
-
-package struct TunnelState: Hashable, Sendable {
-  package var name: String
-  package var mac: MACAddress
-  package var vni: VNI
-  package var local: VTEP
-  package var port: UInt16
-  package var mtu: Int
-  package var alias: OverlayAlias
-  /// The bridge that it is in.
-  package var bridge: String?
-  /// As in `BridgeState`.
-  package var isSound: Bool
-  /// It has a setting that can only be given at creation and is not as it should be.
-  package var isWrongForLife: Bool
-
-  package init(
-    name: String, mac: MACAddress, vni: VNI, local: VTEP, port: UInt16, mtu: Int, alias: OverlayAlias, bridge: String?,
-    isSound: Bool = true, isWrongForLife: Bool = false
-  ) {
-    self.name = name
-    self.mac = mac
-    self.vni = vni
-    self.local = local
-    self.port = port
-    self.mtu = mtu
-    self.alias = alias
-    self.bridge = bridge
-    self.isSound = isSound
-    self.isWrongForLife = isWrongForLife
-  }
-
-  /// Whether this can become `wanted` while it lives.
-  package func canBecome(_ wanted: TunnelState) -> Bool {
-    !isWrongForLife && name == wanted.name && vni == wanted.vni && port == wanted.port
-      && local.isV6 == wanted.local.isV6
   }
 }
 

@@ -24,7 +24,10 @@ extension Engine: AgentService {
 
   package func host(_ reference: String) async throws -> API.Host {
     let node = try member()
-    return node.view(of: try node.findHost(reference))
+    let host = try node.findHost(reference)
+    var view = node.view(of: host)
+    view.keys = node.keyViews(of: host)
+    return view
   }
 
   package func createNetwork(_ request: API.CreateNetwork) async throws -> API.NetworkResult {

@@ -7,9 +7,9 @@ import Wire
 // What this host and its paths can and cannot do, found by trying.
 extension Engine {
   package func doctor() async throws -> API.DoctorReport {
-    var checks = kernelChecks() + underlayChecks()
+    var checks = kernelChecks() + lockChecks() + underlayChecks()
     if let node {
-      checks += [poolCheck(node)] + networkChecks(node)
+      checks += [poolCheck(node)] + networkChecks(node) + keyChecks(node)
       checks += await pathChecks(node)
     } else {
       checks.append(

@@ -44,6 +44,11 @@ extension Engine: PeerService {
       }
       return .authority(authority(ca, node))
     case (.member, .ping): return .pong
+    case (.member, .rekey):
+      guard let epoch = node.rekeyed(Reactor.now()) else {
+        return .refused(.init(.failed, "This host has no keys of the data path: look at `weft doctor` there."))
+      }
+      return .rekeyed(epoch: epoch)
     case (.member, _): return .refused(.init(.notUnderstood, "That is an answer, not a request."))
     }
   }

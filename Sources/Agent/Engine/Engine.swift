@@ -52,7 +52,7 @@ package actor Engine {
     let lock = try InstanceLock(state, socket: settings.socket)
     try MachineBinding.current().check(state)
     let saved = try SavedState(state)
-    let kernel = try KernelSide(underlay: settings.underlay)
+    let kernel = try KernelSide(underlay: settings.underlay, dataPlane: settings.dataPlane)
     let endpoint = Endpoint(address: kernel.underlay.address, port: settings.port)
     let socket = try GossipSocket(binding: endpoint)
     self.lock = lock

@@ -13,6 +13,12 @@ final class KernelSide {
   /// What was found by trying at start.
   let kernelAbilities: KernelAbilities
   let mechanisms: Set<Mechanism>
+  /// Why the others are not among them.
+  let obstacles: [Mechanism: String]
+  /// What encrypted networks stand on; nil where there are none.
+  let protection: Protection?
+  /// The encrypted networks by GRE that stand here or did a moment ago.
+  var protectedGRE: [NetworkID: VNI] = [:]
   /// As this host's record tells them.
   let abilities: HostCapabilities
   fileprivate var applier: OverlayApplier
@@ -21,24 +27,35 @@ final class KernelSide {
   private(set) var links: [Int32: Link] = [:]
   /// Our bridges and tunnels by interface number.
   private var bridges: [Int32: NetworkID] = [:]
-  private var tunnels: [NetworkID: Int32] = [:]
+  private var tunnels: [NetworkID: TunnelPorts] = [:]
   private var ownLinks: [Int32: NetworkID] = [:]
   /// The kernel's state as last dumped, with what was changed since.
   private(set) var observed = OverlayState()
   /// When everything was last dumped because something could not be set.
   private var lastLook: Instant?
 
-  init(underlay wanted: String) throws {
+  init(underlay wanted: String, dataPlane: Settings.DataPlane = .auto) throws {
     network = try KernelNetwork()
     monitor = try KernelMonitor(entries: false)
     wantedUnderlay = wanted
     underlay = try network.underlay(wanted)
     kernelAbilities = KernelAbilities.probe()
-    mechanisms = kernelAbilities.vxlan == nil ? [.kernelVXLANInClear] : []
+    let isV6 = underlay.address.isV6
+    var obstacles = kernelAbilities.obstacles(isV6: isV6)
+    if dataPlane == .user {
+      for mechanism in Mechanism.allCases where mechanism.isProtected {
+        obstacles[mechanism] = "weftd was started with --dataplane user, and this release encrypts in the kernel only."
+      }
+    }
+    let mechanisms = Set(Mechanism.allCases).subtracting(obstacles.keys)
+    protection =
+      mechanisms.contains(where: \.isProtected) ? try Protection(kernelAbilities.protection(isV6: isV6)) : nil
     var abilities: HostCapabilities = []
-    if kernelAbilities.vxlan == nil { abilities.insert(.kernelVXLAN) }
-    if kernelAbilities.gretap == nil { abilities.insert(.kernelGRE) }
-    if kernelAbilities.esp == nil { abilities.insert(.kernelESP) }
+    if mechanisms.contains(.kernelVXLANInClear) { abilities.insert(.kernelVXLAN) }
+    if mechanisms.contains(.kernelGREInClear) { abilities.insert(.kernelGRE) }
+    if protection != nil { abilities.insert(.kernelESP) }
+    self.obstacles = obstacles
+    self.mechanisms = mechanisms
     self.abilities = abilities
     applier = OverlayApplier(kernel: network, pool: "")
   }
@@ -60,18 +77,24 @@ final class KernelSide {
   }
 
   func remember(_ link: Link) {
-    links[link.index] = link
+    let before = links.updateValue(link, forKey: link.index)
+    if let before, let network = ownLinks[link.index] { tunnels[network]?.remove(before) }
     guard let alias = link.alias.flatMap(OverlayAlias.init), alias.pool == pool else { return }
     ownLinks[link.index] = alias.network
-    if link.kind == "bridge" { bridges[link.index] = alias.network } else { tunnels[alias.network] = link.index }
+    if link.kind == "bridge" {
+      bridges[link.index] = alias.network
+    } else {
+      tunnels[alias.network, default: TunnelPorts()].set(link)
+    }
   }
 
   /// - Returns: the network that the link was a device of.
   func forget(_ index: Int32) -> NetworkID? {
-    if let link = links.removeValue(forKey: index) { applier.forget(device: link.name) }
+    let link = links.removeValue(forKey: index)
+    if let link { applier.forget(device: link.name) }
     bridges[index] = nil
     guard let network = ownLinks.removeValue(forKey: index) else { return nil }
-    if tunnels[network] == index { tunnels[network] = nil }
+    if let link { tunnels[network]?.remove(link) }
     return network
   }
 
@@ -91,16 +114,39 @@ final class KernelSide {
 
   /// Whether this host has a way to carry a network of this kind.
   func canCarry(_ encapsulation: Encapsulation, _ encryption: Encryption) -> Bool {
-    Mechanism.choose(encapsulation, encryption, from: mechanisms) != nil
+    mechanism(encapsulation, encryption) != nil
+  }
+
+  /// The way in which this host carries networks of this kind; nil if it has none.
+  func mechanism(_ encapsulation: Encapsulation, _ encryption: Encryption) -> Mechanism? {
+    Mechanism.choose(encapsulation, encryption, from: mechanisms)
+  }
+
+  /// Why it has none, one sentence or more; nil if it has.
+  func obstacle(to encapsulation: Encapsulation, _ encryption: Encryption) -> String? {
+    obstacles[Mechanism(encapsulation, encryption)]
   }
 
   // MARK: State
 
   /// Dumps everything anew. Devices of `inputs` that a killed agent left without their mark are known by name and MAC.
   func refresh(_ inputs: [NetworkPlanInput], host: HostID) throws {
-    let (wanted, _) = OverlayState.desired(inputs, pool: pool, host: host, mechanisms: mechanisms)
+    let (wanted, _) = desired(inputs, host)
     observed = try applier.observe(wanted: wanted)
+    noteProtectedGRE()
     _ = try refreshLinks()
+  }
+
+  private func desired(
+    _ inputs: [NetworkPlanInput], _ host: HostID
+  ) -> (state: OverlayState, problems: [NetworkID: OverlayProblem]) {
+    var (mechanisms, reasons) = (mechanisms, obstacles)
+    if let reason = openReason {
+      for mechanism in Mechanism.allCases where mechanism.isProtected && mechanisms.remove(mechanism) != nil {
+        reasons[mechanism] = reason
+      }
+    }
+    return OverlayState.desired(inputs, pool: pool, host: host, mechanisms: mechanisms, reasons: reasons)
   }
 
   /// How networks stand after they were set right.
@@ -119,7 +165,8 @@ final class KernelSide {
   func bringAbout(
     _ inputs: [NetworkPlanInput], gone: Set<NetworkID>, host: HostID, now: Instant, keeps: (Change) -> Bool
   ) -> Outcome {
-    let (desired, problems) = OverlayState.desired(inputs, pool: pool, host: host, mechanisms: mechanisms)
+    closeBefore(inputs)
+    let (desired, problems) = desired(inputs, host)
     var outcome = Outcome()
     outcome.failures = problems.mapValues { "\($0)" }
     let scope = Set(inputs.map(\.id)).union(gone)
@@ -151,14 +198,22 @@ final class KernelSide {
         outcome.failures[network] = sentence
       }
     }
+    liftAfter(inputs, scope)
     return outcome
   }
 
-  /// Whether the network's tunnel is there and in its bridge, whatever else of it is not as it should be.
+  /// Whether the network has a tunnel that is there and in its bridge, whatever else is not as it should be, or needs none.
   private func stands(_ id: NetworkID, as desired: OverlayState) -> Bool {
-    guard let wanted = desired.networks[id]?.tunnel, let found = observed.networks[id]?.tunnel else { return false }
-    return found.canBecome(wanted) && found.local == wanted.local && found.bridge == wanted.bridge
-      && tunnels[id].flatMap { links[$0]?.isUp } ?? false
+    guard let wanted = desired.networks[id], let found = observed.networks[id], found.bridge != nil else {
+      return false
+    }
+    return wanted.tunnels.isEmpty
+      || wanted.tunnels.values.contains { tunnel in
+        guard let other = found.tunnels[tunnel.name] else { return false }
+        return other.canBecome(tunnel) && other.remote == tunnel.remote && other.local == tunnel.local
+          && other.bridge == tunnel.bridge
+          && tunnels[id]?.index(to: tunnel.remote).flatMap { links[$0]?.isUp } ?? false
+      }
   }
 
   /// Compares what was remembered of these networks with what really stands, by one dump for all of them.
@@ -172,17 +227,26 @@ final class KernelSide {
   // MARK: The path of a MAC that moves
 
   /// The MAC is at another host now. One message to the kernel.
-  func setRemote(_ mac: MACAddress, network id: NetworkID, at vtep: VTEP) throws {
-    guard let tunnel = tunnels[id] else { return }
-    try network.replaceRemote(mac, tunnel: tunnel, vtep)
-    observed.networks[id]?.tunnelEntries[mac] = vtep
-    if let name = links[tunnel]?.name { observed.networks[id]?.bridgeEntries[mac] = BridgeEntry(port: name) }
+  ///
+  /// - Returns: false if there is no tunnel to that host yet.
+  func setRemote(_ mac: MACAddress, network id: NetworkID, at vtep: VTEP) throws -> Bool {
+    guard let tunnels = tunnels[id] else { return true }
+    if let vxlan = tunnels.vxlan {
+      try network.replaceRemote(mac, tunnel: vxlan, vtep)
+      observed.networks[id]?.tunnelEntries[mac] = vtep
+      if let name = links[vxlan]?.name { observed.networks[id]?.bridgeEntries[mac] = BridgeEntry(port: name) }
+    } else {
+      guard let port = tunnels.index(to: vtep), let name = links[port]?.name else { return false }
+      try network.replacePort(mac, port: port)
+      observed.networks[id]?.bridgeEntries[mac] = BridgeEntry(port: name)
+    }
+    return true
   }
 
   /// The MAC is behind this port here.
   func setLocal(_ mac: MACAddress, network id: NetworkID, port: Int32) -> KernelError? {
     var changes: [FDBChange] = [.setPort(mac, port: port)]
-    if let tunnel = tunnels[id] { changes.append(.removeTunnelEntry(mac, tunnel: tunnel)) }
+    if let vxlan = tunnels[id]?.vxlan { changes.append(.removeTunnelEntry(mac, tunnel: vxlan)) }
     let failures = network.apply(changes)
     if !failures.contains(where: { $0.index == 1 }) { observed.networks[id]?.tunnelEntries[mac] = nil }
     if !failures.contains(where: { $0.index == 0 }), let name = links[port]?.name {
@@ -198,8 +262,8 @@ final class KernelSide {
     guard let state = observed.networks[id] else { return true }
     var changes: [Change] = []
     if let entry = state.bridgeEntries[mac] { changes.append(.removeBridgeEntry(mac, port: entry.port)) }
-    if state.tunnelEntries[mac] != nil, let tunnel = state.tunnel?.name {
-      changes.append(.removeTunnelEntry(mac, tunnel: tunnel))
+    if state.tunnelEntries[mac] != nil, let tunnel = state.tunnels.values.first(where: { $0.remote == nil }) {
+      changes.append(.removeTunnelEntry(mac, tunnel: tunnel.name))
     }
     let wanted = changes.count
     changes.removeAll(where: keeps)
@@ -311,15 +375,19 @@ final class KernelSide {
       var failures = outcome.errors.values.flatMap { $0 }
       let exempted = firewall.end()
       if !exempted.isEmpty { failures += BridgeNetfilter.exempt(bridges: [], gone: exempted) }
+      // What keeps frames from going in clear goes behind the tunnels.
+      if failures.isEmpty { failures += protection?.removeAll() ?? [] }
+      protectedGRE = [:]
       return failures.map { "\($0)" }.sorted()
     } catch {
       return ["\(error)"]
     }
   }
 
-  /// Where the tunnel's entry for a MAC points, as last seen.
+  /// The host that an entry for a MAC leads to, as last seen; nil if the entry is on no tunnel.
   func vtep(of mac: MACAddress, tunnel: String) -> VTEP? {
-    observed.networks.values.first { $0.tunnel?.name == tunnel }?.tunnelEntries[mac]
+    guard let network = observed.networks.values.first(where: { $0.tunnels[tunnel] != nil }) else { return nil }
+    return network.tunnels[tunnel]?.remote ?? network.tunnelEntries[mac]
   }
 
   /// An event told of a link: numbers that were remembered for its name may be old.
@@ -336,14 +404,19 @@ extension KernelSide {
     if link.kind == "bridge" {
       return state.bridge.map { $0.name == link.name && $0.mtu == link.mtu && link.isUp } ?? false
     }
-    guard let tunnel = state.tunnel, tunnel.name == link.name, tunnel.mtu == link.mtu, link.isUp else { return false }
+    guard let tunnel = state.tunnels[link.name], tunnel.mtu == link.mtu, link.isUp else { return false }
+    if let gre = link.gre {
+      guard gre.remote == tunnel.remote, gre.local == tunnel.local, link.port?.floods == tunnel.floods else {
+        return false
+      }
+    }
     return link.master.flatMap { links[$0]?.name } == tunnel.bridge
   }
 
   /// Whether a device that is gone was still believed to stand: not if this agent removed it.
   func hasSeen(device name: String, of network: NetworkID) -> Bool {
     guard let state = observed.networks[network] else { return false }
-    return state.bridge?.name == name || state.tunnel?.name == name
+    return state.bridge?.name == name || state.tunnels[name] != nil
   }
 }
 
@@ -354,9 +427,11 @@ extension NetworkState {
     case .setRemote(let mac, let vtep, let tunnel):
       tunnelEntries[mac] = vtep
       bridgeEntries[mac] = BridgeEntry(port: tunnel)
-    case .setLocal(let mac, let port): bridgeEntries[mac] = BridgeEntry(port: port)
+    case .setPort(let mac, let port): bridgeEntries[mac] = BridgeEntry(port: port)
     case .addFlood(let vtep, _): flood.insert(vtep)
     case .removeFlood(let vtep, _): flood.remove(vtep)
+    case .startFlooding(_, let tunnel): tunnels[tunnel]?.floods = true
+    case .stopFlooding(_, let tunnel): tunnels[tunnel]?.floods = false
     case .removeTunnelEntry(let mac, _): tunnelEntries[mac] = nil
     case .removeBridgeEntry(let mac, let port): if bridgeEntries[mac]?.port == port { bridgeEntries[mac] = nil }
     case .ensureBridge, .ensureTunnel, .removeTunnel, .removeBridge: break
@@ -368,15 +443,17 @@ extension Change {
   fileprivate var isAboutDevice: Bool {
     switch self {
     case .ensureBridge, .ensureTunnel, .removeTunnel, .removeBridge: true
-    case .setRemote, .setLocal, .addFlood, .removeFlood, .removeTunnelEntry, .removeBridgeEntry: false
+    case .setRemote, .setPort, .addFlood, .removeFlood, .startFlooding, .stopFlooding, .removeTunnelEntry,
+      .removeBridgeEntry:
+      false
     }
   }
 
   /// Takes something away that traffic may go by.
   var isRemoval: Bool {
     switch self {
-    case .removeFlood, .removeTunnelEntry, .removeBridgeEntry, .removeTunnel, .removeBridge: true
-    case .ensureBridge, .ensureTunnel, .setRemote, .setLocal, .addFlood: false
+    case .removeFlood, .stopFlooding, .removeTunnelEntry, .removeBridgeEntry, .removeTunnel, .removeBridge: true
+    case .ensureBridge, .ensureTunnel, .setRemote, .setPort, .addFlood, .startFlooding: false
     }
   }
 }

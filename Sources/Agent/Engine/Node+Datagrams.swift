@@ -56,7 +56,7 @@ extension Node {
         perform(membership.receive(frame, from: host, boot: boot, now: now), now: now)
       case .advert, .have, .want, .batch, .record, .recordsSeen:
         perform(registry.receive(frame, from: host, now: now, verify: verify), now: now)
-      case .standing, .sending: break
+      case .standing, .sending: receiveKeys(frame, from: host, boot: boot, now: now)
       }
     }
   }

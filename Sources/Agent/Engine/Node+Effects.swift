@@ -46,6 +46,7 @@ extension Node {
 
   private func memberChanged(_ host: HostID, boot: Boot, from: MemberState?, to: MemberState, now: Instant) {
     perform(registry.hostState(host, to, boot: boot, now: now), now: now)
+    tellKeys(of: host, now: now)
     if from != to {
       let name = name(of: host)
       switch to {
@@ -113,9 +114,11 @@ extension Node {
       storePeers()
       trySync(now)
     }
+    tellKeys(of: host, now: now)
   }
 
   private func forget(_ host: HostID, now: Instant) {
+    forgetKeys(of: host, now: now)
     sealer.close(host)
     sessions[host] = nil
     perform(membership.remove(host, now: now), now: now)

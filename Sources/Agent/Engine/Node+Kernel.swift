@@ -85,7 +85,9 @@ extension Node {
       staleNetworks.insert(network)
       return
     }
-    do { try around.kernel.setRemote(mac, network: network, at: vtep) } catch {
+    do {
+      if try !around.kernel.setRemote(mac, network: network, at: vtep) { staleNetworks.insert(network) }
+    } catch {
       around.log.warning("\(error)")
       staleNetworks.insert(network)
     }
@@ -122,10 +124,14 @@ extension Node {
     let outcome = around.kernel.bringAbout(
       views.map { planInput($0, ends) }, gone: gone, host: identity.hostID, now: now, keeps: { keeps($0, now) })
     for view in views {
+      // Told when its keys have come, or are late.
+      if outcome.failures[view.id] == nil, view.encryption == .required, keys?.isWaiting == true { continue }
       let standing: NetworkStanding =
         if let reason = outcome.failures[view.id] {
           .fails(reason)
-        } else if let complaint = outcome.complaints[view.id] ?? underlayShortage(of: view) {
+        } else if let complaint = outcome.complaints[view.id] ?? protectionComplaint(of: view)
+          ?? underlayShortage(of: view)
+        {
           .complains(complaint)
         } else {
           .stands
@@ -155,6 +161,11 @@ extension Node {
     return registry.networks.filter { networks.contains($0.id) }.sorted { $0.id < $1.id }
   }
 
+  private func protectionComplaint(of view: NetworkView) -> String? {
+    guard view.encryption == .required else { return nil }
+    return around.kernel.lockComplaint ?? keysComplaint
+  }
+
   private func exemptBridges(isCheck: Bool, now: Instant) {
     if let request = around.kernel.exemption(isCheck: isCheck, now: now) { around.send(.exempt(request)) }
   }
@@ -181,9 +192,14 @@ extension Node {
     }
     return NetworkPlanInput(
       id: view.id, name: view.name.text, vni: view.vni, bridge: view.bridge.text, encapsulation: view.encapsulation,
-      encryption: view.encryption, mtu: Int(view.mtu.value), localVTEP: around.kernel.underlay.address, remote: remote,
-      local: registry.localPorts(of: view.id),
+      encryption: view.encryption, mtu: Int(view.mtu.value), localVTEP: around.kernel.underlay.address,
+      peers: ends.filter { isPeer($0.key) }, remote: remote, local: registry.localPorts(of: view.id),
       flood: Set(registry.floodList(view.id).compactMap { ends[$0] }), conflict: conflict)
+  }
+
+  /// Whether tunnels to the host are to stand.
+  private func isPeer(_ host: HostID) -> Bool {
+    host != identity.hostID && registry.hostView(host).map { $0.standing == .member } ?? true
   }
 
   /// Where the tunnels to all hosts end.
@@ -194,7 +210,7 @@ extension Node {
   }
 
   /// Where tunnels to the host end; nil if it is not known, or not of the kind of address that this host's own has.
-  private func vtep(of host: HostID) -> VTEP? {
+  func vtep(of host: HostID) -> VTEP? {
     guard let address = endpoint(of: host)?.address, address.isV6 == around.kernel.underlay.address.isV6 else {
       return nil
     }
@@ -207,7 +223,8 @@ extension Node {
     let vtep: VTEP?
     let entry: ForwardingPatience.Entry
     switch change {
-    case .removeFlood(let address, _): (vtep, entry) = (address, .flood)
+    case .removeFlood(let address, _), .stopFlooding(let address, _): (vtep, entry) = (address, .flood)
+    case .removeTunnel(_, _, let address?): (vtep, entry) = (address, .flood)
     case .removeTunnelEntry(let mac, let tunnel), .removeBridgeEntry(let mac, let tunnel):
       (vtep, entry) = (around.kernel.vtep(of: mac, tunnel: tunnel), .unicast)
     default: return !isSynced && change.isRemoval
@@ -244,6 +261,7 @@ extension Node {
       around.log.error("\(error)")
       return
     }
+    reconcileKeys(now)
     adoptPorts(now)
     for network in registry.networks { staleNetworks.insert(network.id) }
     for network in around.kernel.observed.networks.keys { staleNetworks.insert(network) }

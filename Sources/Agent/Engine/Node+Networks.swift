@@ -25,17 +25,16 @@ extension Node {
   /// A network that this host itself cannot carry is refused here, where someone reads the answer.
   private func checkMechanism(_ encapsulation: Encapsulation, _ encryption: Encryption) throws {
     let kernel = around.kernel
-    if encryption == .required, !kernel.canCarry(encapsulation, .required) {
-      throw APIError(
-        .unsupported,
-        "This release cannot encrypt a network's frames on this host: pass --encryption off if they may cross the underlay in clear."
-      )
-    }
-    guard kernel.canCarry(encapsulation, encryption) else {
-      throw APIError(
-        .unsupported,
-        "This release cannot carry a network by \(encapsulation) on this host: pass --encap vxlan.")
-    }
+    guard let obstacle = kernel.obstacle(to: encapsulation, encryption) else { return }
+    let advice =
+      if encryption == .required, kernel.obstacle(to: encapsulation, .off) == nil {
+        "pass --encryption off if its frames may cross the underlay in clear"
+      } else if encapsulation == .gre, kernel.obstacle(to: .vxlan, encryption) == nil {
+        "pass --encap vxlan"
+      } else {
+        "see `weft doctor` for what the kernel lacks"
+      }
+    throw APIError(.unsupported, "This host cannot carry such a network: \(obstacle) To go on, \(advice).")
   }
 
   private static func vni(_ value: Int) throws -> VNI {

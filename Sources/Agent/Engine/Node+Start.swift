@@ -15,12 +15,14 @@ extension Node {
     applyRevocations(now)
     admitItself(now)
     perform(registry.seed(ownStatements: papers.ownStatements), now: now)
+    startKeys(now)
     perform(registry.setHostRecord(hostRecord, now: now), now: now)
     let lastBoots = Dictionary(papers.peers.map { ($0.host, $0.boot) }, uniquingKeysWith: { first, _ in first })
     for view in registry.hosts where view.id != identity.hostID && view.standing == .member {
       perform(
         membership.add(view.id, lastBoot: view.boot ?? lastBoots[view.id] ?? nil, now: now), now: now)
     }
+    for host in trust.revoked.sorted() { forgetKeys(of: host, now: now) }
     perform(membership.start(now: now), now: now)
     // Devices are marked with the pool: nothing may be made before it is known.
     around.kernel.enter(pool: trust.pool.description)
@@ -95,7 +97,8 @@ extension Node {
     HostRecord(
       name: around.name, vteps: [around.kernel.underlay.address], gossipPort: around.port,
       underlayMTU: UInt32(clamping: around.kernel.underlay.mtu), capabilities: abilities,
-      staticKey: sealer.publicKeys.staticKey, ephemeralKey: sealer.publicKeys.ephemeralKey, release: Agent.release)
+      staticKey: sealer.publicKeys.staticKey, ephemeralKey: sealer.publicKeys.ephemeralKey,
+      epoch: keys?.core.epoch.number ?? 0, epochKey: keys?.epochKey.publicKey, release: Agent.release)
   }
 
   var verify: Verify {

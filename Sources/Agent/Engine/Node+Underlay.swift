@@ -23,6 +23,7 @@ extension Node {
   /// in the host record to every live host, and turns the tunnels.
   func underlayAddressChanged(from old: VTEP, to new: VTEP, now: Instant) {
     watchSocket()
+    moveKeys(to: new, now: now)
     greetTheSilent(now)
   }
 

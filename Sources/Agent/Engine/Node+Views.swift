@@ -77,7 +77,11 @@ extension Node {
     return API.Network(
       id: network.id.description, name: network.name.text, vni: network.vni.value, bridge: network.bridge.text,
       encap: network.encapsulation == .gre ? .gre : .vxlan,
-      encryption: network.encryption == .off ? .off : .required, mtu: Int(network.mtu.value), state: state,
+      encryption: network.encryption == .off ? .off : .required, mtu: Int(network.mtu.value),
+      overhead: NetworkMTU.largestOverhead(
+        encapsulation: network.encapsulation, encryption: network.encryption,
+        isV6: around.kernel.underlay.address.isV6),
+      mechanism: around.kernel.mechanism(network.encapsulation, network.encryption)?.description, state: state,
       hosts: network.standing.map { name(of: $0) }.sorted(),
       problems: network.problems.map { API.Problem(host: name(of: $0.host), message: $0.reason) }
         .sorted { $0.host < $1.host },
@@ -135,7 +139,7 @@ extension Node {
       hosts: API.HostCounts(
         alive: count(.alive), suspect: count(.suspect), agentDown: count(.agentDown), dead: count(.dead)),
       networks: registry.networks.count, bindings: registry.bindings.count,
-      epochs: hosts.filter { $0.epoch > 0 }.map { API.KeyEpoch(host: $0.name, epoch: $0.epoch) },
+      epochs: hosts.filter { $0.epoch > 0 }.map { API.KeyEpoch(host: $0.name, epoch: $0.epoch) }, keys: keyCounts,
       problems: problems)
   }
 }

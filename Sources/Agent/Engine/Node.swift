@@ -114,6 +114,8 @@ final class Node {
   /// What was last said about the host's firewall.
   var netfilterFailure: String?
   var kernelUpkeep = KernelUpkeep()
+  /// nil where the kernel has no ESP.
+  var keys: DataPathKeys?
   lazy var patience = ForwardingPatience(startedAt: startedAt)
   var timer: (deadline: Instant, handle: Reactor.Timer)?
   var waiters: [Waiter] = []
@@ -173,6 +175,7 @@ final class Node {
     if let storeTimer { around.reactor.cancel(storeTimer) }
     closePorts()
     xen?.stop()
+    stopWatchingProtection()
     around.reactor.unwatch(around.socket.fileDescriptor)
     around.reactor.unwatch(around.kernel.monitor.descriptor)
     for waiter in waiters { waiter.resume(false) }
@@ -193,6 +196,7 @@ final class Node {
       setRight(now)
     }
     perform(registry.flush(now: now, sign: identity.sign), now: now)
+    sendKeyFrames()
     sendOutbox(now)
     storeStatementsSoon(now)
     resumeWaiters(now)
@@ -202,7 +206,9 @@ final class Node {
   /// One timer for the earliest of all deadlines.
   private func arm(_ now: Instant) {
     var deadline = min(nextReconcile, nextGreeting)
-    for other in [membership.deadline, registry.deadline, kernelUpkeep.deadline, waiters.map(\.deadline).min()] {
+    for other in [
+      membership.deadline, registry.deadline, kernelUpkeep.deadline, keys?.deadline, waiters.map(\.deadline).min(),
+    ] {
       if let other, other < deadline { deadline = other }
     }
     if let timer {
@@ -220,6 +226,7 @@ final class Node {
     perform(membership.advance(to: now), now: now)
     perform(registry.advance(to: now), now: now)
     advanceUpkeep(now)
+    advanceKeys(now)
     if nextReconcile <= now {
       nextReconcile = now + Self.reconcileInterval
       reconcileAll(now)

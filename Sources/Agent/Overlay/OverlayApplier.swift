@@ -20,11 +20,11 @@ package final class OverlayApplier {
     let links = try kernel.links()
     indices = Dictionary(links.map { ($0.name, $0.index) }, uniquingKeysWith: { first, _ in first })
     var observation = OverlayObservation(links: links, pool: pool, wanted: wanted)
-    for link in observation.bridges {
-      observation.setSound(bridge: link, try kernel.isIsolatedFromHost(link))
+    for link in observation.bridges where try !kernel.isIsolatedFromHost(link) {
+      observation.setUnsound(bridge: link)
     }
-    for link in observation.tunnels {
-      observation.setSound(tunnel: link, kernel.isClosedToAddresses(link))
+    for link in observation.tunnels where !kernel.isClosedToAddresses(link) {
+      observation.setUnsound(tunnel: link)
     }
     if !observation.tunnels.isEmpty || !observation.bridges.isEmpty {
       for entry in try kernel.forwardingEntries() { observation.add(entry) }
@@ -38,8 +38,8 @@ package final class OverlayApplier {
     return apply(plans)
   }
 
-  /// Carries out plans in their order. A network whose device cannot be brought about is left at that step; the others
-  /// go on.
+  /// Carries out plans in their order. A network whose bridge cannot be brought about is left at that step; the others
+  /// go on, as do the other tunnels of one that lacks a tunnel.
   package func apply(_ plans: [NetworkPlan]) -> OverlayOutcome {
     var outcome = OverlayOutcome()
     for plan in plans {
@@ -58,6 +58,8 @@ package final class OverlayApplier {
   package func carryOut(_ changes: [Change]) -> (done: [Change], errors: [KernelError]) {
     var run = Run()
     for change in changes {
+      // Without its tunnel a change has no aim; it comes again with the tunnel.
+      if let tunnel = change.port, run.missing.contains(tunnel) { continue }
       do {
         if let entry = try entryChange(change) {
           run.entries.append((entry, change))
@@ -68,7 +70,7 @@ package final class OverlayApplier {
         run.done.append(change)
       } catch {
         // A port that just left takes its entries along: the event of its leaving follows.
-        if case .setLocal = change, error.meansGone { continue }
+        if case .setPort = change, error.meansGone { continue }
         if error.meansGone, entryIsRemoval(change) {
           run.done.append(change)
           continue
@@ -76,7 +78,7 @@ package final class OverlayApplier {
         flush(&run)
         run.errors.append(error)
         if case .ensureBridge = change { break }
-        if case .ensureTunnel = change { break }
+        if case .ensureTunnel(let tunnel) = change { run.missing.insert(tunnel.name) }
       }
     }
     flush(&run)
@@ -88,6 +90,8 @@ package final class OverlayApplier {
     var entries: [(entry: FDBChange, change: Change)] = []
     var done: [Change] = []
     var errors: [KernelError] = []
+    /// Tunnels that could not be brought about.
+    var missing: Set<String> = []
   }
 
   /// The path of a MAC that moves: one message to the kernel.
@@ -129,9 +133,11 @@ package final class OverlayApplier {
   private func entryChange(_ change: Change) throws(KernelError) -> FDBChange? {
     switch change {
     case .setRemote(let mac, let vtep, let tunnel): .setRemote(mac, tunnel: try index(tunnel), vtep)
-    case .setLocal(let mac, let port): .setPort(mac, port: try index(port))
+    case .setPort(let mac, let port): .setPort(mac, port: try index(port))
     case .addFlood(let vtep, let tunnel): .addFlood(tunnel: try index(tunnel), vtep)
     case .removeFlood(let vtep, let tunnel): .removeFlood(tunnel: try index(tunnel), vtep)
+    case .startFlooding(_, let tunnel): .setFlooding(port: try index(tunnel), true)
+    case .stopFlooding(_, let tunnel): .setFlooding(port: try index(tunnel), false)
     case .removeTunnelEntry(let mac, let tunnel): .removeTunnelEntry(mac, tunnel: try index(tunnel))
     case .removeBridgeEntry(let mac, let port): .removePort(mac, port: try index(port))
     case .ensureBridge, .ensureTunnel, .removeTunnel, .removeBridge: nil
@@ -140,7 +146,7 @@ package final class OverlayApplier {
 
   private func entryIsRemoval(_ change: Change) -> Bool {
     switch change {
-    case .removeFlood, .removeTunnelEntry, .removeBridgeEntry: true
+    case .removeFlood, .stopFlooding, .removeTunnelEntry, .removeBridgeEntry: true
     default: false
     }
   }
@@ -151,11 +157,18 @@ package final class OverlayApplier {
       let spec = BridgeSpec(
         name: bridge.name, mac: bridge.mac, mtu: bridge.mtu, alias: bridge.alias.description)
       indices[bridge.name] = try kernel.ensureBridge(spec).index
-    case .ensureTunnel(let tunnel): indices[tunnel.name] = try kernel.ensureVXLAN(VXLANSpec(tunnel)).index
-    case .removeTunnel(let name, let alias), .removeBridge(let name, let alias):
+    case .ensureTunnel(let tunnel):
+      indices[tunnel.name] =
+        switch tunnel.kind {
+        case .vxlan(let port): try kernel.ensureVXLAN(VXLANSpec(tunnel, port: port)).index
+        case .gre(let remote): try kernel.ensureGRE(GRESpec(tunnel, remote: remote)).index
+        }
+    case .removeTunnel(let name, let alias, _), .removeBridge(let name, let alias):
       try kernel.deleteLink(named: name, alias: alias.description)
       indices[name] = nil
-    case .setRemote, .setLocal, .addFlood, .removeFlood, .removeTunnelEntry, .removeBridgeEntry: break
+    case .setRemote, .setPort, .addFlood, .removeFlood, .startFlooding, .stopFlooding, .removeTunnelEntry,
+      .removeBridgeEntry:
+      break
     }
   }
 }
@@ -171,9 +184,30 @@ package struct OverlayOutcome: Sendable {
 }
 
 extension VXLANSpec {
-  init(_ tunnel: TunnelState) {
+  init(_ tunnel: TunnelState, port: UInt16) {
     self.init(
-      name: tunnel.name, mac: tunnel.mac, vni: tunnel.vni, local: tunnel.local, port: tunnel.port, mtu: tunnel.mtu,
+      name: tunnel.name, mac: tunnel.mac, vni: tunnel.vni, local: tunnel.local, port: port, mtu: tunnel.mtu,
       alias: tunnel.alias.description, bridge: tunnel.bridge ?? "")
+  }
+}
+
+extension GRESpec {
+  init(_ tunnel: TunnelState, remote: VTEP) {
+    self.init(
+      name: tunnel.name, mac: tunnel.mac, vni: tunnel.vni, local: tunnel.local, remote: remote, mtu: tunnel.mtu,
+      alias: tunnel.alias.description, bridge: tunnel.bridge ?? "")
+  }
+}
+
+extension Change {
+  /// The port or tunnel that an entry or a flag is about.
+  fileprivate var port: String? {
+    switch self {
+    case .setPort(_, let port), .removeBridgeEntry(_, let port): port
+    case .setRemote(_, _, let tunnel), .removeTunnelEntry(_, let tunnel): tunnel
+    case .addFlood(_, let tunnel), .removeFlood(_, let tunnel): tunnel
+    case .startFlooding(_, let tunnel), .stopFlooding(_, let tunnel): tunnel
+    case .ensureBridge, .ensureTunnel, .removeTunnel, .removeBridge: nil
+    }
   }
 }

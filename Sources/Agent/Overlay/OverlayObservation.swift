@@ -32,12 +32,12 @@ struct OverlayObservation {
     guard link.alias == nil, let mac = link.mac else { return nil }
     for network in wanted.networks.values {
       if let bridge = network.bridge, bridge.name == link.name, bridge.mac == mac { return bridge.alias }
-      if let tunnel = network.tunnel, tunnel.name == link.name, tunnel.mac == mac { return tunnel.alias }
+      if let tunnel = network.tunnels[link.name], tunnel.mac == mac { return tunnel.alias }
     }
     return nil
   }
 
-  /// False for what has our mark but is neither the network's bridge nor its tunnel.
+  /// False for what has our mark but is neither the network's bridge nor a tunnel.
   private mutating func take(_ link: Link, _ alias: OverlayAlias) -> Bool {
     guard let mac = link.mac else { return false }
     var network = state.networks[alias.network] ?? NetworkState()
@@ -47,8 +47,8 @@ struct OverlayObservation {
         name: link.name, mac: mac, mtu: link.mtu, alias: alias, isSound: link.satisfies(spec))
       bridges.append(link)
       bridgeOwners[link.index] = alias.network
-    } else if let vxlan = link.vxlan, let vni = VNI(vxlan.vni), network.tunnel == nil {
-      network.tunnel = tunnel(link, vxlan, vni, mac, alias)
+    } else if let tunnel = tunnel(link, mac, alias) {
+      network.tunnels[link.name] = tunnel
       tunnels.append(link)
       tunnelOwners[link.index] = alias.network
     } else {
@@ -58,27 +58,49 @@ struct OverlayObservation {
     return true
   }
 
-  private func tunnel(
-    _ link: Link, _ vxlan: Link.VXLAN, _ vni: VNI, _ mac: MACAddress, _ alias: OverlayAlias
-  ) -> TunnelState {
+  private func tunnel(_ link: Link, _ mac: MACAddress, _ alias: OverlayAlias) -> TunnelState? {
+    if let vxlan = link.vxlan { return vxlanTunnel(link, vxlan, mac, alias) }
+    if let gre = link.gre { return greTunnel(link, gre, mac, alias) }
+    return nil
+  }
+
+  private func vxlanTunnel(_ link: Link, _ vxlan: Link.VXLAN, _ mac: MACAddress, _ alias: OverlayAlias) -> TunnelState?
+  {
+    guard let vni = VNI(vxlan.vni) else { return nil }
     let local = vxlan.local ?? .v4(0)
     let bridge = link.master.flatMap { names[$0] }
     let spec = VXLANSpec(
       name: link.name, mac: mac, vni: vni, local: local, port: vxlan.port, mtu: link.mtu, alias: alias.description,
       bridge: bridge ?? "")
     return TunnelState(
-      name: link.name, mac: mac, vni: vni, local: local, port: vxlan.port, mtu: link.mtu, alias: alias, bridge: bridge,
-      isSound: link.satisfies(spec, bridge: link.master ?? 0), isWrongForLife: link.unchangeableDifference(spec) != nil)
+      name: link.name, kind: .vxlan(port: vxlan.port), mac: mac, vni: vni, local: local, mtu: link.mtu, alias: alias,
+      bridge: bridge, isSound: link.satisfies(spec, bridge: link.master ?? 0),
+      isWrongForLife: link.unchangeableDifference(spec) != nil)
   }
 
-  mutating func setSound(bridge link: Link, _ isSound: Bool) {
-    guard !isSound, let network = bridgeOwners[link.index] else { return }
+  /// One without a proper key is ours all the same; that it is wrong for life is what counts.
+  private func greTunnel(_ link: Link, _ gre: Link.GRE, _ mac: MACAddress, _ alias: OverlayAlias) -> TunnelState? {
+    guard let vni = VNI(gre.inputKey ?? gre.outputKey ?? 1) else { return nil }
+    let none = gre.isV6 ? VTEP.v6(high: 0, low: 0) : .v4(0)
+    let (local, remote) = (gre.local ?? none, gre.remote ?? none)
+    let bridge = link.master.flatMap { names[$0] }
+    let spec = GRESpec(
+      name: link.name, mac: mac, vni: vni, local: local, remote: remote, mtu: link.mtu, alias: alias.description,
+      bridge: bridge ?? "")
+    return TunnelState(
+      name: link.name, kind: .gre(remote: remote), mac: mac, vni: vni, local: local, mtu: link.mtu, alias: alias,
+      bridge: bridge, floods: link.port?.floods ?? false, isSound: link.satisfies(spec, bridge: link.master ?? 0),
+      isWrongForLife: link.unchangeableDifference(spec) != nil)
+  }
+
+  mutating func setUnsound(bridge link: Link) {
+    guard let network = bridgeOwners[link.index] else { return }
     state.networks[network]?.bridge?.isSound = false
   }
 
-  mutating func setSound(tunnel link: Link, _ isSound: Bool) {
-    guard !isSound, let network = tunnelOwners[link.index] else { return }
-    state.networks[network]?.tunnel?.isSound = false
+  mutating func setUnsound(tunnel link: Link) {
+    guard let network = tunnelOwners[link.index] else { return }
+    state.networks[network]?.tunnels[link.name]?.isSound = false
   }
 
   mutating func add(_ entry: FDBEntry) {

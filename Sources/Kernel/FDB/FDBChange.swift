@@ -1,7 +1,8 @@
 import CNetlink
 import Wire
 
-/// One change of a forwarding table. All are replacements or can be repeated without harm.
+/// One change of a forwarding table, or of who gets copies of flooded frames. All are replacements or can be repeated
+/// without harm.
 package enum FDBChange: Hashable, Sendable {
   /// The MAC is behind this VTEP: an entry in the VXLAN device and one in its bridge that points at the device, in one
   /// message. Whatever stood there, on whichever port, is replaced in one step.
@@ -16,6 +17,8 @@ package enum FDBChange: Hashable, Sendable {
   /// Adds a VTEP to those that get a copy of each broadcast, unknown and multicast frame.
   case addFlood(tunnel: Int32, VTEP)
   case removeFlood(tunnel: Int32, VTEP)
+  /// Whether broadcast, unknown and multicast frames go out at this bridge port.
+  case setFlooding(port: Int32, Bool)
 
   func message() -> NetlinkMessage {
     switch self {
@@ -29,6 +32,8 @@ package enum FDBChange: Hashable, Sendable {
     case .addFlood(let tunnel, let vtep):
       Self.entry(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_APPEND, NTF_SELF, tunnel, .zero, vtep)
     case .removeFlood(let tunnel, let vtep): Self.entry(RTM_DELNEIGH, 0, NTF_SELF, tunnel, .zero, vtep)
+    case .setFlooding(let port, let floods):
+      KernelNetwork.portFlags(port, learning: nil, isolated: nil, floods: floods)
     }
   }
 
@@ -57,14 +62,15 @@ extension FDBChange: CustomStringConvertible {
     case .setPort(let mac, let port), .removePort(let mac, let port): "\(mac) on interface \(port)"
     case .removeTunnelEntry(let mac, _): "\(mac)"
     case .addFlood(_, let vtep), .removeFlood(_, let vtep): "\(vtep) of the flood list"
+    case .setFlooding(let port, let floods): "interface \(port) floods: \(floods ? "yes" : "no")"
     }
   }
 
   /// A removal that finds nothing has reached its aim.
   var isRemoval: Bool {
     switch self {
-    case .removeTunnelEntry, .removePort, .removeFlood: true
-    case .setRemote, .setTunnelEntry, .setPort, .addFlood: false
+    case .removeTunnelEntry, .removePort, .removeFlood, .setFlooding(_, false): true
+    case .setRemote, .setTunnelEntry, .setPort, .addFlood, .setFlooding(_, true): false
     }
   }
 }

@@ -49,4 +49,8 @@ extension KernelNetwork {
         message: failure.message)
     }
   }
+  /// `FDBChange.setPort` for the path of a MAC that moves to another host behind a GRE tunnel.
+  package func replacePort(_ mac: MACAddress, port: Int32) throws(KernelError) {
+    if let failure = apply([.setPort(mac, port: port)]).first { throw failure.error }
+  }
 }

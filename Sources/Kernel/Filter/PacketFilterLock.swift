@@ -2,8 +2,8 @@ import CNetlink
 import Glibc
 
 /// The second lock of encrypted networks, independent of IPsec policies: a table of nf_tables that drops their tunnel
-/// packets wherever they would leave, or have come in, without IPsec. It holds for the network namespace in which it was
-/// made, and stays when the agent ends.
+/// packets wherever they would leave, or have come in, without IPsec. It holds for the network namespace in which it
+/// was made, and stays when the agent ends.
 ///
 /// Speaks nfnetlink itself, so no program has to be installed. For one thread.
 package final class PacketFilterLock {
@@ -18,8 +18,8 @@ package final class PacketFilterLock {
 
   package init() throws(KernelError) { socket = try NetlinkSocket(NETLINK_NETFILTER) }
 
-  /// Brings about exactly this lock. A difference is put right in one transaction: there is no moment without rules. What
-  /// was counted is kept.
+  /// Brings about exactly this lock. A difference is put right in one transaction: there is no moment without rules.
+  /// What was counted is kept.
   ///
   /// - Parameters:
   ///   - udpPort: destination port of encrypted VXLAN.

@@ -73,17 +73,28 @@ extension KernelNetwork {
     try socket.perform(message, "change the bridge of", "interface \(index)")
   }
 
-  /// Sets a bridge port's learning and isolation; what is nil is left as it is. Before Linux 4.18 isolation is ignored.
-  package func setPort(_ index: Int32, learning: Bool?, isolated: Bool?) throws(KernelError) {
-    var message = NetlinkMessage(type: RTM_NEWLINK, flags: 0, Self.header(index))
+  /// Sets a bridge port's learning, isolation and flooding; what is nil is left as it is. Before Linux 4.18 isolation is
+  /// ignored.
+  package func setPort(_ index: Int32, learning: Bool?, isolated: Bool?, floods: Bool? = nil) throws(KernelError) {
+    try socket.perform(
+      Self.portFlags(index, learning: learning, isolated: isolated, floods: floods), "set the port flags of",
+      "interface \(index)")
+  }
+
+  static func portFlags(_ index: Int32, learning: Bool?, isolated: Bool?, floods: Bool?) -> NetlinkMessage {
+    var message = NetlinkMessage(type: RTM_NEWLINK, flags: 0, header(index))
     message.nest(IFLA_LINKINFO) {
       $0.put(IFLA_INFO_SLAVE_KIND, text: "bridge")
       $0.nest(IFLA_INFO_SLAVE_DATA) {
         if let learning { $0.put(IFLA_BRPORT_LEARNING, u8: learning ? 1 : 0) }
         if let isolated { $0.put(IFLA_BRPORT_ISOLATED, u8: isolated ? 1 : 0) }
+        guard let floods else { return }
+        for flag in [IFLA_BRPORT_UNICAST_FLOOD, IFLA_BRPORT_MCAST_FLOOD, IFLA_BRPORT_BCAST_FLOOD] {
+          $0.put(flag, u8: floods ? 1 : 0)
+        }
       }
     }
-    try socket.perform(message, "set the port flags of", "interface \(index)")
+    return message
   }
 
   /// Deletes a device if it is ours: its alias is looked at first, and the number is taken from that look.

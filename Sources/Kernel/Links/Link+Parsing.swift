@@ -56,6 +56,8 @@ extension Link {
     if let details {
       if kind == "bridge" { bridge = Bridge(Attributes(nested: details)) }
       if kind == "vxlan" { vxlan = VXLAN(Attributes(nested: details)) }
+      if kind == "gretap" { gre = GRE(Attributes(nested: details), isV6: false) }
+      if kind == "ip6gretap" { gre = GRE(Attributes(nested: details), isV6: true) }
     }
     if portKind == "bridge", let portDetails { port = BridgePort(Attributes(nested: portDetails)) }
   }
@@ -102,6 +104,9 @@ extension Link.BridgePort {
       switch item.type {
       case Int(IFLA_BRPORT_LEARNING): learning = item.u8 != 0
       case Int(IFLA_BRPORT_ISOLATED): isolated = item.u8 != 0
+      case Int(IFLA_BRPORT_UNICAST_FLOOD): floodsUnknown = item.u8 != 0
+      case Int(IFLA_BRPORT_MCAST_FLOOD): floodsMulticast = item.u8 != 0
+      case Int(IFLA_BRPORT_BCAST_FLOOD): floodsBroadcast = item.u8 != 0
       default: break
       }
     }

@@ -19,6 +19,7 @@ package struct Link: Equatable, Sendable {
   package var alias: String?
   package var bridge: Bridge?
   package var vxlan: VXLAN?
+  package var gre: GRE?
   package var port: BridgePort?
   /// `IFLA_INET6_ADDR_GEN_MODE`: 1 is none. nil without IPv6.
   package var addressGeneration: UInt8?
@@ -44,9 +45,40 @@ package struct Link: Equatable, Sendable {
     package var zeroChecksum6: Bool
   }
 
+  /// A GRE device that carries Ethernet frames: `gretap`, or `ip6gretap` over IPv6.
+  package struct GRE: Equatable, Sendable {
+    package var isV6: Bool
+    /// nil without a key in that direction, or with flags (checksum, sequence) beside it.
+    package var inputKey: UInt32?
+    package var outputKey: UInt32?
+    package var local: IPAddress?
+    package var remote: IPAddress?
+    package var ttl: UInt8
+    package var trafficClass: UInt8
+    /// IPv4: the outer packet says not to fragment it.
+    package var pathMTUDiscovery: Bool
+    /// IPv6: the outer packet carries a limit of encapsulations in an extension header.
+    package var hasEncapsulationLimit: Bool
+    /// The interface that it is bound to; 0 for none.
+    package var lower: UInt32
+    /// In UDP (FOU, GUE), or with ends that each frame brings along: never ours.
+    package var isSpecial: Bool
+  }
+
   package struct BridgePort: Equatable, Sendable {
     package var learning: Bool
     /// Exchanges no frames with other isolated ports. nil before Linux 4.18.
     package var isolated: Bool?
+    /// Frames go out here that no entry of the bridge names a port for: to unknown stations, to groups, to all. The last
+    /// is nil before Linux 4.12.
+    package var floodsUnknown = true
+    package var floodsMulticast = true
+    package var floodsBroadcast: Bool?
+
+    /// nil if it floods some frames and others not.
+    package var floods: Bool? {
+      let flags = [floodsUnknown, floodsMulticast, floodsBroadcast ?? floodsUnknown]
+      return flags.allSatisfy { $0 == floodsUnknown } ? floodsUnknown : nil
+    }
   }
 }

@@ -46,6 +46,43 @@ package struct VXLANSpec: Hashable, Sendable {
   }
 }
 
+/// A GRE device to one host (RFC 2784, with the key of RFC 2890), port of the bridge `bridge`, that carries Ethernet
+/// frames. The key is the VNI in both directions, without checksum or sequence number; the outer packet is never
+/// fragmented. Whether it floods is set apart from it (`FDBChange.setFlooding`); put into a bridge it does not.
+package struct GRESpec: Hashable, Sendable {
+  package var name: String
+  package var mac: MACAddress
+  package var vni: VNI
+  package var local: VTEP
+  package var remote: VTEP
+  package var mtu: Int
+  package var alias: String
+  /// The bridge that it is a port of.
+  package var bridge: String
+
+  package static let ttl: UInt8 = 64
+
+  package init(
+    name: String, mac: MACAddress, vni: VNI, local: VTEP, remote: VTEP, mtu: Int, alias: String, bridge: String
+  ) {
+    self.name = name
+    self.mac = mac
+    self.vni = vni
+    self.local = local
+    self.remote = remote
+    self.mtu = mtu
+    self.alias = alias
+    self.bridge = bridge
+  }
+
+  /// As the kernel shows it.
+  var settings: Link.GRE {
+    Link.GRE(
+      isV6: local.isV6, inputKey: vni.value, outputKey: vni.value, local: local, remote: remote, ttl: Self.ttl,
+      trafficClass: 0, pathMTUDiscovery: !local.isV6, hasEncapsulationLimit: false, lower: 0, isSpecial: false)
+  }
+}
+
 /// What an ensure found and did.
 package enum Ensured: Equatable, Sendable {
   case created(index: Int32)
@@ -83,6 +120,23 @@ extension Link {
     if vxlan.port != spec.port { return "UDP port" }
     if vxlan.local?.isV6 != spec.local.isV6 { return "kind of underlay address" }
     if spec.local.isV6 ? vxlan.zeroChecksum6 : !vxlan.checksum { return "checksum setting" }
+    return nil
+  }
+
+  /// Whether it is exactly as wanted and a port of the bridge with this number, flooding all or nothing.
+  package func satisfies(_ spec: GRESpec, bridge: Int32) -> Bool {
+    guard let gre, let port else { return false }
+    return name == spec.name && alias == spec.alias && mac == spec.mac && mtu == spec.mtu && isUp && master == bridge
+      && gre == spec.settings && !port.learning && port.isolated != false && port.floods != nil
+      && (addressGeneration ?? 1) == 1
+  }
+
+  /// What differs that the kernel cannot change while the device lives, or not in every release.
+  package func unchangeableDifference(_ spec: GRESpec) -> String? {
+    guard let gre else { return "kind" }
+    if gre.isV6 != spec.local.isV6 { return "kind of underlay address" }
+    if gre.isSpecial { return "encapsulation" }
+    if gre.inputKey != spec.vni.value || gre.outputKey != spec.vni.value { return "key" }
     return nil
   }
 }

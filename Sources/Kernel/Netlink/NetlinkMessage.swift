@@ -21,7 +21,8 @@ struct NetlinkMessage: ~Copyable {
     isComplete = header != nil
   }
 
-  /// With the fixed part of its family, a C structure. (One that holds a union is not `BitwiseCopyable` for the compiler.)
+  /// With the fixed part of its family, a C structure. (The compiler takes one that holds a union for no plain bytes, so
+  /// the type says nothing.)
   init<Family>(type: Int, flags: Int32, _ family: Family) {
     self.init(type: type, flags: flags)
     withUnsafeBytes(of: family) { bytes in

@@ -4,8 +4,8 @@ import Wire
 
 /// A netlink socket for commands: requests go out, each answer is read before the call returns.
 ///
-/// rtnetlink, XFRM and nfnetlink work inside `sendmsg`: when it returns, all is done and the acknowledgements wait in the
-/// socket, so reading them at once costs a few microseconds and never blocks.
+/// rtnetlink, XFRM and nfnetlink work inside `sendmsg`: when it returns, all is done and the acknowledgements wait in
+/// the socket, so reading them at once costs a few microseconds and never blocks.
 final class NetlinkSocket {
   /// Requests in one `sendmsg`. 128 errors that quote their requests fit the receive buffer many times.
   static let batchLimit = 128
@@ -166,8 +166,8 @@ final class NetlinkSocket {
   }
 
   /// Sends what was added as one transaction of nfnetlink, of which all is done or nothing. The acknowledgement of one
-  /// request in it must have been asked for; a refused request is reported in any case, and a refusal of the whole under
-  /// the number of the first message.
+  /// request in it must have been asked for; a refused request is reported in any case, and a refusal of the whole
+  /// under the number of the first message.
   func finishTransaction() -> [Failure] {
     guard incomplete.isEmpty else { return finishBatch() }
     let sent = outgoing.withUnsafeMutableBytes { nl_sendto(raw, $0.baseAddress, $0.count) }

@@ -9,22 +9,22 @@ extension KernelXFRM {
 
   /// Makes or replaces policies in their order, many to one system call, each without a moment between old and new.
   ///
-  /// - Returns: those that failed, with their place in `policies`. The others are done. EEXIST: a policy of somebody else
-  ///   has the same selector and was left as it is.
+  /// - Returns: those that failed, with their place in `policies`. The others are done. EEXIST: a policy of somebody
+  ///   else has the same selector and was left as it is.
   package func replace(_ policies: [XFRMPolicy]) -> [(index: Int, error: KernelError)] {
     change(policies, "set") { $0.message() }
   }
 
-  /// Removes policies of ours; one that does not stand is fine. The traffic of a removed policy is clear at once unless a
-  /// block stands below it.
+  /// Removes policies of ours; one that does not stand is fine. The traffic of a removed policy is clear at once unless
+  /// a block stands below it.
   ///
   /// - Returns: those that failed, with their place in `policies`.
   package func remove(_ policies: [XFRMPolicy]) -> [(index: Int, error: KernelError)] {
     change(policies, "remove") { $0.request(Int(XFRM_MSG_DELPOLICY)) }.filter { !$0.error.meansGone }
   }
 
-  /// Removes policies that are marked as ours and are nothing that this release makes: left by another release, or changed
-  /// by hand. Call it after `replace` of all that is wanted, which has put right what can be.
+  /// Removes policies that are marked as ours and are nothing that this release makes: left by another release, or
+  /// changed by hand. Call it after `replace` of all that is wanted, which has put right what can be.
   ///
   /// - Returns: how many there were.
   @discardableResult

@@ -8,8 +8,8 @@ extension KernelXFRM {
     try allStates().filter { $0.state.requestID == XFRMMark.requestID }
   }
 
-  /// The SPIs of all ESP states that end at this address, those of others and those that wait for a key included: none of
-  /// them can be given to a new one.
+  /// The SPIs of all ESP states that end at this address, those of others and those that wait for a key included: none
+  /// of them can be given to a new one.
   package func occupiedSPIs(at destination: VTEP) throws(KernelError) -> Set<UInt32> {
     Set(
       try dumpStates { payload in

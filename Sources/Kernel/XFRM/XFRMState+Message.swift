@@ -43,8 +43,8 @@ extension XFRMState {
     return bytes
   }
 
-  /// From `XFRM_MSG_NEWSA`. nil for what is no ESP state, is too short, or is only the kernel's note that it asked an IKE
-  /// daemon for keys.
+  /// From `XFRM_MSG_NEWSA`. nil for what is no ESP state, is too short, or is only the kernel's note that it asked an
+  /// IKE daemon for keys.
   static func read(_ payload: UnsafeRawBufferPointer) -> (state: XFRMState, use: XFRMUse)? {
     let size = MemoryLayout<xfrm_usersa_info>.size
     guard payload.count >= size else { return nil }

@@ -83,6 +83,15 @@ extension Registry {
     return (boot, record.staticKey, record.ephemeralKey)
   }
 
+  /// The host's newest public key of the data path (X25519, 32 bytes), with the boot and the number of its epoch; nil if
+  /// it told none.
+  package func epochKey(of other: HostID) -> (boot: Boot, number: UInt64, key: [UInt8])? {
+    guard let ledger = ledgers[other], let record = ledger.record, let boot = ledger.recordBoot,
+      let key = record.epochKey
+    else { return nil }
+    return (boot, record.epoch, key)
+  }
+
   /// The smallest underlay MTU of this host and the visible ones; nil if none has told.
   package var smallestUnderlayMTU: UInt32? {
     hosts.filter { $0.standing == .member && !$0.isHidden }.compactMap { $0.record?.underlayMTU }.filter { $0 > 0 }

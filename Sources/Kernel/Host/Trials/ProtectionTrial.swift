@@ -144,7 +144,8 @@ final class ProtectionTrial {
     return Array("Weft tries ".utf8) + withUnsafeBytes(of: number.bigEndian) { Array($0) }
   }
 
-  /// Puts a frame into each tunnel device, then one straight onto the underlay, and looks what comes out at the far end.
+  /// Puts a frame into each tunnel device, then one straight onto the underlay, and looks what comes out at the other
+  /// end.
   private func sendOut() -> [Passage] {
     _ = underlay.witness.receive()
     let markers = tunnels.map { tunnel in

@@ -1,0 +1,50 @@
+import Associations
+import Trust
+import Wire
+
+/// This host's keys of the data path: the core that says which SAs stand, and the private key of its present epoch.
+struct DataPathKeys {
+  var core: Associations
+  private(set) var epochKey = EpochKey()
+  /// What the core wants said, in order. It goes out behind the statements of the turn, so that whoever reads of an SA of
+  /// a new epoch knows the epoch.
+  var frames: [(host: HostID, boot: Boot, frame: GossipFrame)] = []
+  /// Hosts that answer and with which keys do not stand in both directions, and since when.
+  private var awaited: [HostID: Instant] = [:]
+  /// Those of them of which people are told.
+  private(set) var late: Set<HostID> = []
+
+  /// How long keys may take before people are told.
+  private static let patience: Duration = .seconds(3)
+
+  init(core: Associations) { self.core = core }
+
+  mutating func draw() { epochKey = EpochKey() }
+
+  // MARK: Waiting
+
+  mutating func await(_ host: HostID, now: Instant) {
+    if awaited[host] == nil { awaited[host] = now }
+  }
+
+  /// The host's keys stand, or it has none to wait for.
+  mutating func came(_ host: HostID) {
+    awaited[host] = nil
+    late.remove(host)
+  }
+
+  /// Whether some keys are on their way and it is too early to tell people.
+  var isWaiting: Bool { awaited.count > late.count }
+
+  var deadline: Instant? {
+    let first = awaited.filter { !late.contains($0.key) }.values.min().map { $0 + Self.patience }
+    return [core.deadline, first].compactMap { $0 }.min()
+  }
+
+  /// - Returns: whether there is one more to tell of.
+  mutating func markLate(now: Instant) -> Bool {
+    let over = awaited.filter { $0.value + Self.patience <= now }.keys.filter { !late.contains($0) }
+    late.formUnion(over)
+    return !over.isEmpty
+  }
+}

@@ -1,0 +1,80 @@
+import Control
+import Kernel
+import Registry
+import Wire
+
+// What encrypted networks stand on: the two locks, and the keys with each host.
+extension Engine {
+  func lockChecks() -> [API.Check] {
+    let abilities = kernel.kernelAbilities
+    guard abilities.esp == nil else { return [] }
+    var checks = [
+      lockCheck(
+        "IPsec policy lock", proven: abilities.policyLock, present: kernel.protection?.locks.policies,
+        good: "IPsec policies keep frames of encrypted networks from leaving or entering in clear."),
+      lockCheck(
+        "packet filter lock", proven: abilities.filterLock, present: kernel.protection?.locks.filter,
+        good: "A packet filter does so, too, whatever becomes of the policies."),
+    ]
+    if let sentence = KernelXFRM.underlayBypass(interface: kernel.underlay.name) {
+      checks.append(API.Check(name: "IPsec on the underlay", status: .failure, message: sentence))
+    }
+    return checks
+  }
+
+  private func lockCheck(_ name: String, proven: KernelError?, present: KernelError?, good: String) -> API.Check {
+    if let proven {
+      return API.Check(
+        name: name, status: .warning,
+        message: "This lock did not hold when it was tried at start; the other one closes. \(proven)")
+    }
+    if let present {
+      return API.Check(name: name, status: .failure, message: "It could not be set; the other lock closes. \(present)")
+    }
+    return API.Check(name: name, status: .ok, message: good)
+  }
+
+  func keyChecks(_ node: Node) -> [API.Check] {
+    let isNeeded = node.registry.networks.contains { $0.encryption == .required }
+    guard let own = node.registry.hostView(identity.hostID), let views = node.keyViews(of: own) else {
+      guard isNeeded else { return [] }
+      return [
+        API.Check(
+          name: "keys", status: .failure,
+          message:
+            "This host has no keys, so it carries no encrypted network: see what is said of ESP and its locks above.")
+      ]
+    }
+    return views.map { view in
+      let name = "keys with \(view.host)"
+      switch view.state {
+      case .established:
+        let counts = "\(view.packetsSent) packets sent and \(view.packetsReceived) received by the present SAs"
+        guard view.integrityFailures + view.replayed > 0 else {
+          return API.Check(name: name, status: .ok, message: "They stand in both directions; \(counts).")
+        }
+        return API.Check(
+          name: name, status: .warning,
+          message:
+            "They stand; \(counts), \(view.integrityFailures) dropped as forged or damaged, \(view.replayed) as repeated: look at who else sends from that address."
+        )
+      case .pending:
+        return API.Check(
+          name: name, status: .warning,
+          message:
+            "They are being agreed on; if this stays, gossip does not pass both ways: see the checks of UDP and TCP.")
+      case .waiting:
+        return API.Check(
+          name: name, status: .warning,
+          message:
+            "New ones wait until \(view.host) confirms those before them; traffic goes on by the older ones.")
+      case .none:
+        return API.Check(
+          name: name, status: isNeeded ? .failure : .warning,
+          message:
+            "There are none, so no encrypted frame goes between the two: run `weft doctor` on \(view.host), whose kernel may lack ESP."
+        )
+      }
+    }
+  }
+}

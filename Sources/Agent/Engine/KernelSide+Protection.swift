@@ -1,0 +1,51 @@
+import Overlay
+import Registry
+import Wire
+
+// Encrypted networks get tunnels only behind a lock, and the lock of a GRE key goes only after its tunnels.
+extension KernelSide {
+  /// Why no encrypted network may have a tunnel now; nil if at least one lock holds.
+  var openReason: String? {
+    guard let protection, !protection.locks.isClosed else { return nil }
+    let reasons = [protection.locks.policies, protection.locks.filter].compactMap { $0?.description }
+    return "Nothing keeps its frames from leaving in clear now. \(reasons.joined(separator: " "))"
+  }
+
+  /// What is wrong with the locks although one of them holds; nil if nothing is.
+  var lockComplaint: String? {
+    guard let protection, protection.locks.isClosed else { return nil }
+    let error = protection.locks.policies ?? protection.locks.filter
+    guard let error, !protection.isProven(error) else { return nil }
+    return "Only one of two locks keeps its frames from leaving in clear. \(error)"
+  }
+
+  /// Before anything is made: the ways that the encrypted ones of these networks go are closed.
+  func closeBefore(_ inputs: [NetworkPlanInput]) {
+    for input in inputs where input.isProtectedGRE { protectedGRE[input.id] = input.vni }
+    protection?.close(greKeys: Set(protectedGRE.values))
+  }
+
+  /// After everything was carried out: the keys of networks whose tunnels are gone are free again.
+  func liftAfter(_ inputs: [NetworkPlanInput], _ scope: Set<NetworkID>) {
+    guard !protectedGRE.isEmpty else { return }
+    let wanted = Set(inputs.filter(\.isProtectedGRE).map(\.id))
+    for id in scope where !wanted.contains(id) && (observed.networks[id]?.tunnels ?? [:]).isEmpty {
+      protectedGRE[id] = nil
+    }
+    protection?.close(greKeys: Set(protectedGRE.values))
+  }
+
+  /// Tunnels that an earlier run left and whose key it closed stay closed for as long as they stand.
+  func noteProtectedGRE() {
+    guard let protection else { return }
+    for (id, state) in observed.networks where protectedGRE[id] == nil {
+      for tunnel in state.tunnels.values where tunnel.remote != nil && protection.isClosed(tunnel.vni) {
+        protectedGRE[id] = tunnel.vni
+      }
+    }
+  }
+}
+
+extension NetworkPlanInput {
+  fileprivate var isProtectedGRE: Bool { encapsulation == .gre && encryption == .required && conflict == nil }
+}

@@ -1,0 +1,244 @@
+import Associations
+import Kernel
+import Registry
+import Trust
+import Wire
+
+// Keys of the data path: what the core of SAs is told, and what it wants done.
+extension Node {
+  /// Before this host's record is told for the first time: what an earlier run left in the kernel goes on, and the first
+  /// epoch is drawn.
+  func startKeys(_ now: Instant) {
+    guard let protection = around.kernel.protection else { return }
+    var system = SystemRandomNumberGenerator()
+    let local = around.kernel.underlay.address
+    keys = DataPathKeys(
+      core: Associations(host: identity.hostID, boot: boot, local: local, seed: system.next()))
+    do throws(KernelError) {
+      let found = try protection.adopt(local: local)
+      perform(keys?.core.adopt(found, now: now), now: now)
+    } catch {
+      around.log.error("\(error)")
+    }
+    perform(keys?.core.start(now: now), now: now)
+    watchProtection()
+  }
+
+  // MARK: What the core is told
+
+  /// What is known of another host may have changed: its record, or whether it answers.
+  func tellKeys(of host: HostID, now: Instant) {
+    guard keys != nil, host != identity.hostID else { return }
+    let peer = peer(host)
+    perform(keys?.core.peer(host, peer, now: now), now: now)
+    if peer?.isReachable != true || keys?.core.status(of: host).isEstablished == true {
+      keys?.came(host)
+    } else {
+      keys?.await(host, now: now)
+    }
+  }
+
+  /// nil for a host that has no keys, or none that this one could use.
+  private func peer(_ host: HostID) -> Peer? {
+    guard !isGone(host), let told = registry.epochKey(of: host), let vtep = vtep(of: host) else { return nil }
+    let state = membership.state(of: host)
+    return Peer(
+      epoch: Epoch(boot: told.boot, number: told.number), vtep: vtep, isReachable: state == .alive || state == .suspect)
+  }
+
+  /// A host is gone for good: what an earlier run of this agent had with its address goes, too.
+  func forgetKeys(of host: HostID, now: Instant) {
+    guard keys != nil else { return }
+    if registry.epochKey(of: host) == nil, let vtep = vtep(of: host) {
+      let last = Peer(epoch: Epoch(boot: Boot(counter: 0, nonce: 0), number: 0), vtep: vtep, isReachable: false)
+      perform(keys?.core.peer(host, last, now: now), now: now)
+    }
+    perform(keys?.core.peer(host, nil, now: now), now: now)
+    keys?.came(host)
+  }
+
+  func receiveKeys(_ frame: GossipFrame, from host: HostID, boot: Boot, now: Instant) {
+    perform(keys?.core.receive(frame, from: host, boot: boot, now: now), now: now)
+  }
+
+  func advanceKeys(_ now: Instant) {
+    perform(keys?.core.advance(to: now), now: now)
+    if keys?.markLate(now: now) == true { markEncryptedNetworks() }
+  }
+
+  /// Tunnels of this host end at another address now: all SAs are made anew for it.
+  func moveKeys(to address: VTEP, now: Instant) {
+    perform(keys?.core.localAddress(address, now: now), now: now)
+    for host in membership.members { tellKeys(of: host.host, now: now) }
+  }
+
+  /// Draws a new epoch, after which all SAs of this host are made anew.
+  ///
+  /// - Returns: its number; that of the last one if the next has to wait a moment; nil without keys.
+  func rekeyed(_ now: Instant) -> UInt64? {
+    guard keys != nil else { return nil }
+    perform(keys?.core.rekey(now: now), now: now)
+    endTurn(now)
+    return keys?.core.epoch.number
+  }
+
+  // MARK: What the core wants
+
+  private func perform(_ effects: [Effect]?, now: Instant) {
+    for effect in effects ?? [] {
+      switch effect {
+      case .drawEpoch:
+        keys?.draw()
+        perform(registry.setHostRecord(hostRecord, now: now), now: now)
+      case .install(let association):
+        let outcome = install(association) { $0.install(association, key: $1) }
+        perform(keys?.core.installed(association, outcome, now: now), now: now)
+      case .switchOutbound(let association):
+        let outcome = install(association) { $0.switchOutbound(to: association, key: $1) }
+        perform(keys?.core.switched(association, outcome, now: now), now: now)
+      case .remove(let association): around.kernel.protection?.remove(association)
+      case .send(let frame, let host, let boot): keys?.frames.append((host, boot, frame))
+      case .event(let event): tell(event, now: now)
+      }
+    }
+  }
+
+  private func install(
+    _ association: Association, _ body: (Protection, [UInt8]) -> InstallOutcome
+  ) -> InstallOutcome {
+    guard let protection = around.kernel.protection, let key = material(of: association) else { return .refused }
+    let outcome = body(protection, key)
+    if outcome == .refused || outcome == .burnt {
+      around.log.warning(
+        "\(protection.lastError.map { "\($0)" } ?? "An SA could not be set up.")",
+        metadata: ["host": "\(association.peer.map { name(of: $0) } ?? "?")"])
+    }
+    return outcome
+  }
+
+  /// nil if the key was overtaken by a newer epoch of either end.
+  private func material(of association: Association) -> [UInt8]? {
+    guard let keys, let peer = association.peer, let name = association.key, let told = registry.epochKey(of: peer)
+    else {
+      return nil
+    }
+    let peerEpoch = Epoch(boot: told.boot, number: told.number)
+    let (own, other) =
+      association.direction == .inbound
+      ? (name.receiverEpoch, name.senderEpoch) : (name.senderEpoch, name.receiverEpoch)
+    guard own == keys.core.epoch, other == peerEpoch else { return nil }
+    return try? keys.epochKey.material(
+      sender: EpochEnd(host: name.sender, boot: name.senderEpoch.boot, number: name.senderEpoch.number),
+      receiver: EpochEnd(host: name.receiver, boot: name.receiverEpoch.boot, number: name.receiverEpoch.number),
+      peerPublicKey: told.key)
+  }
+
+  /// Behind the statements of the turn.
+  func sendKeyFrames() {
+    guard let frames = keys?.frames, !frames.isEmpty else { return }
+    keys?.frames = []
+    for (host, boot, frame) in frames where registry.boot(of: host) == boot { outbox.add([frame], to: host) }
+  }
+
+  private func tell(_ event: AssociationEvent, now: Instant) {
+    switch event {
+    case .established(let host):
+      keys?.came(host)
+      around.tell(
+        Event(
+          kind: "keysEstablished", message: "Keys with host \(name(of: host)) stand in both directions.",
+          host: name(of: host)))
+      markEncryptedNetworks()
+    case .rekeyed(let epoch, let reason):
+      around.tell(Event(kind: "rekeyed", message: "New keys were drawn (epoch \(epoch)): \(sentence(reason))."))
+    case .waiting(let host):
+      around.tell(
+        Event(
+          kind: "rekeyWaits",
+          message:
+            "New keys with host \(name(of: host)) wait: it has not confirmed the last three; the older ones are in use.",
+          host: name(of: host)))
+    }
+  }
+
+  private func sentence(_ reason: RekeyReason) -> String {
+    switch reason {
+    case .start: "this agent started"
+    case .time: "an hour has passed"
+    case .packets: "an SA carried 2^30 packets"
+    case .asked: "somebody asked for it"
+    case .addressChanged: "the underlay address changed"
+    case .lost(let host): "an SA with host \(name(of: host)) was gone or changed"
+    }
+  }
+
+  /// What an encrypted network lacks although it stands; nil if nothing.
+  var keysComplaint: String? {
+    guard let late = keys?.late, !late.isEmpty else { return nil }
+    let names = late.map { name(of: $0) }.sorted().joined(separator: ", ")
+    return
+      "There are no keys with \(names) yet, so no frame goes between it and this host: see `weft doctor` on both."
+  }
+
+  private func markEncryptedNetworks() {
+    for network in registry.networks where network.encryption == .required { staleNetworks.insert(network.id) }
+  }
+
+  // MARK: The kernel's side
+
+  private func watchProtection() {
+    guard let monitor = around.kernel.protection?.monitor else { return }
+    do {
+      try around.reactor.watch(monitor.descriptor, for: .read) { [weak self] in self?.protectionReadable() }
+    } catch {
+      around.log.critical("\(error)")
+    }
+  }
+
+  func stopWatchingProtection() {
+    guard keys != nil, let monitor = around.kernel.protection?.monitor else { return }
+    around.reactor.unwatch(monitor.descriptor)
+  }
+
+  /// Somebody changed our policies or SAs, or this agent did.
+  private func protectionReadable() {
+    guard let protection = around.kernel.protection else { return }
+    let now = Reactor.now()
+    var isForeign = false
+    do throws(KernelError) {
+      isForeign = try protection.monitorReadable()
+    } catch {
+      around.log.error("\(error)")
+      around.reactor.unwatch(protection.monitor.descriptor)
+      if (try? protection.reopenMonitor()) != nil { watchProtection() }
+      isForeign = true
+    }
+    if isForeign { reconcileKeys(now) }
+    endTurn(now)
+  }
+
+  /// Compares SAs and policies with what stands: policies are set again, an SA that is gone is made up for by new keys.
+  func reconcileKeys(_ now: Instant) {
+    guard let protection = around.kernel.protection, keys != nil else { return }
+    let sighting: Protection.Sighting
+    do throws(KernelError) { sighting = try protection.look() } catch {
+      around.log.error("\(error)")
+      return
+    }
+    protection.repair(sighting, known: keys?.core.all ?? [])
+    for association in keys?.core.all ?? [] {
+      if !protection.stands(association, in: sighting) {
+        perform(keys?.core.lost(association, now: now), now: now)
+        if let host = association.peer { tellKeys(of: host, now: now) }
+      } else if association.direction == .outbound, let use = sighting.use(of: association) {
+        perform(keys?.core.sent(packets: use.packets, by: association, now: now), now: now)
+      }
+    }
+    let members = registry.hosts.filter { $0.standing == .member && $0.id != identity.hostID }
+    // An adopted SA belongs to a host that is not known yet as long as one of them has told nothing.
+    if isSynced, members.allSatisfy({ $0.record != nil }) || now - startedAt > ForwardingPatience.silent {
+      perform(keys?.core.membersAreKnown(now: now), now: now)
+    }
+    markEncryptedNetworks()
+  }
+}
