@@ -67,7 +67,8 @@ import Wire
       let tables = try drain(monitor).compactMap { event -> FDBEntry.Table? in
         if case .entry(let entry) = event, entry.mac == .test(5) { entry.table } else { nil }
       }
-      #expect(Set(tables) == [.bridge(bridge), .device(vtep)])
+      // Up to Linux 6.1 a notice without VTEP comes with them.
+      #expect(Set(tables).subtracting([.device(nil)]) == [.bridge(bridge), .device(vtep)])
       _ = kernel.apply([.removePort(.test(5), port: tunnel)])
       #expect(
         try drain(monitor).contains { if case .entryGone(let entry) = $0 { entry.mac == .test(5) } else { false } })

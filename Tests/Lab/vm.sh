@@ -148,6 +148,8 @@ ln -sf /proc/self/fd/1 /dev/stdout
 ln -sf /proc/self/fd/2 /dev/stderr
 hostname lab
 ip link set lo up
+# A new network namespace holds what is put there, no gre0 and the like.
+sysctl -qw net.core.fb_tunnels_only_for_init_net=1
 stty -F /dev/ttyS0 raw -echo
 # The kernel's own lines stay out of the program's; those of a panic are shown.
 dmesg -n 1

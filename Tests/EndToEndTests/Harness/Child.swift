@@ -43,10 +43,10 @@ final class Child {
     if isRunning { _ = kill(pid, number) }
   }
 
-  /// Its exit code once it has ended; ends it by force after `seconds` and then answers nil.
+  /// Its exit code once it has ended; ends it by force after `seconds`, times the run's patience, and then answers nil.
   @discardableResult
   func wait(within seconds: Double) -> Int32? {
-    let end = Clock.now + seconds
+    let end = Clock.now + seconds * TestRun.patience
     while isRunning {
       if Clock.now > end {
         signal(SIGKILL)
@@ -93,11 +93,13 @@ struct Failure: Error, CustomStringConvertible {
   init(_ sentence: String) { description = sentence }
 }
 
-/// Polls `condition` until it holds; an error that it throws counts as "not yet" and is told at the end.
+/// Polls `condition` until it holds, for at most `seconds` times the run's patience; an error that it throws counts as
+/// "not yet" and is told at the end.
 func eventually(
   within seconds: Double = 10, _ what: @autoclosure () -> String, _ condition: () throws -> Bool
 ) throws {
-  let end = Clock.now + seconds
+  let limit = seconds * TestRun.patience
+  let end = Clock.now + limit
   var reason = ""
   repeat {
     do {
@@ -107,7 +109,7 @@ func eventually(
     }
     usleep(10_000)
   } while Clock.now < end
-  throw Failure("waited \(seconds) s, and still not: \(what())\(reason)")
+  throw Failure("waited \(limit) s, and still not: \(what())\(reason)")
 }
 
 /// Watches for `seconds` that `condition` holds all the time.

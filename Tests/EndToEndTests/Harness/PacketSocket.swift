@@ -33,9 +33,10 @@ final class PacketSocket {
     }
   }
 
-  /// The frames that came in and carry `mark`: until `count` are there, or `seconds` have passed.
+  /// The frames that came in and carry `mark`: until `count` are there, or `seconds` have passed, times the run's
+  /// patience if a number is waited for.
   func receive(_ count: Int = .max, marked mark: [UInt8], within seconds: Double) -> [[UInt8]] {
-    let end = Clock.now + seconds
+    let end = Clock.now + seconds * (count == .max ? 1 : TestRun.patience)
     var frames: [[UInt8]] = []
     var buffer = [UInt8](repeating: 0, count: 10_000)
     var address = [UInt8](repeating: 0, count: 20)

@@ -27,6 +27,14 @@ enum TestRun {
     return ".build/debug"
   }()
 
+  /// By how much every time limit is longer than on a usual machine: `WEFT_TEST_PATIENCE`, 1 without it.
+  static let patience: Double = {
+    guard let text = getenv("WEFT_TEST_PATIENCE"), let factor = Double(String(cString: text)), factor >= 1 else {
+      return 1
+    }
+    return factor
+  }()
+
   static var weftd: String { binaries + "/weftd" }
   static var weft: String { binaries + "/weft" }
 
