@@ -45,10 +45,3 @@ package protocol AgentService: Sendable {
 
   func doctor() async throws -> API.DoctorReport
 }
-
-extension AgentService {
-  /// For an agent without keys.
-  package func rekey(_ request: API.Rekey) async throws -> API.RekeyResult {
-    throw APIError(.unsupported, "This host has no keys of the data path to draw anew: look at 'weft doctor'.")
-  }
-}
