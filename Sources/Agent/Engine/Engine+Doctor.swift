@@ -25,6 +25,7 @@ extension Engine {
 
   private func kernelChecks() -> [API.Check] {
     let abilities = kernel.kernelAbilities
+    let isV6 = kernel.underlay.address.isV6
     func check(_ name: String, _ error: KernelError?, good: String, bad: String, _ status: API.CheckStatus) -> API.Check
     {
       if let error { return API.Check(name: name, status: status, message: "\(bad) \(error)") }
@@ -35,10 +36,10 @@ extension Engine {
         "kernel VXLAN", abilities.vxlan, good: "The kernel makes VXLAN devices.",
         bad: "Networks by VXLAN do not stand on this host.", .failure),
       check(
-        "kernel GRE", abilities.gretap, good: "The kernel makes gretap devices.",
+        "kernel GRE", isV6 ? abilities.ip6gretap : abilities.gretap, good: "The kernel makes gretap devices.",
         bad: "The kernel makes no gretap devices; networks by VXLAN are not affected.", .warning),
       check(
-        "kernel ESP", abilities.esp, good: "The kernel has ESP with AES-256-GCM.",
+        "kernel ESP", abilities.protection(isV6: isV6).esp, good: "The kernel has ESP with AES-256-GCM.",
         bad: "The kernel cannot encrypt; networks with --encryption off are not affected.", .warning),
       check(
         "bridge input filter", abilities.inputFilter, good: "What guests send to the host itself is dropped.",

@@ -6,7 +6,7 @@ import Wire
 // What encrypted networks stand on: the two locks, and the keys with each host.
 extension Engine {
   func lockChecks() -> [API.Check] {
-    let abilities = kernel.kernelAbilities
+    let abilities = kernel.kernelAbilities.protection(isV6: kernel.underlay.address.isV6)
     guard abilities.esp == nil else { return [] }
     var checks = [
       lockCheck(
