@@ -104,4 +104,31 @@ import Wire
       #expect(try addressOf("eth7", keeping: nil) == "2001:db8::2", "the interface has another one")
     }
   }
+
+  @Test(arguments: [("192.0.2.1", 24), ("2001:db8::1", 64)])
+  func aNeighbourThatRemembersAnotherOwnerOfTheAddressLearnsTheRightOneByTheAnnouncement(
+    address: String, prefix: Int
+  ) throws {
+    let neighbour = try TestHost()
+    let host = try TestHost()
+    try host.connect("eth7", to: neighbour, "peer")
+    let v6 = address.contains(":")
+    try neighbour.run {
+      try sh("ip addr add \(v6 ? "2001:db8::2" : "192.0.2.2")/\(prefix) dev peer \(v6 ? "nodad" : "")")
+      try sh("ip neigh replace \(address) lladdr 02:00:00:00:00:99 dev peer nud reachable")
+    }
+    var mac = ""
+    try host.run {
+      try sh("ip addr add \(address)/\(prefix) dev eth7 \(v6 ? "nodad" : "")")
+      mac =
+        try sh("ip -o link show eth7 | sed 's/.*ether //; s/ .*//'")
+        .split(whereSeparator: \.isWhitespace).first.map(String.init) ?? ""
+      let kernel = try KernelNetwork()
+      try kernel.announce(try kernel.underlay("eth7"))
+    }
+    try neighbour.run {
+      try sh("for i in $(seq 60); do ip neigh show \(address) dev peer | grep -q \(mac) && break; sleep 0.05; done")
+      #expect(try sh("ip neigh show \(address) dev peer").contains(mac))
+    }
+  }
 }

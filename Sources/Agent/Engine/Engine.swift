@@ -255,7 +255,16 @@ extension Engine {
       tell(Event(kind: "underlayChanged", message: "The MTU of the underlay interface \(interface) changed to \(mtu)."))
     case .other: break
     }
+    switch change {
+    case .address, .back: reactor.schedule(at: Reactor.now()) { [weak self] in self?.assumeIsolated { $0.announce() } }
+    case .gone, .mtu, .other: break
+    }
     return change
+  }
+
+  /// After the turn that follows the address: telling the neighbours takes some milliseconds.
+  private func announce() {
+    do { try kernel.network.announce(kernel.underlay) } catch { log.warning("\(error)") }
   }
 
   private func listen(at address: VTEP) -> Bool {

@@ -31,6 +31,7 @@ extension Node {
       if isGone(header.sender) {
         return reject("packet of a host that is not in the pool", from: source)
       }
+      reject("packet of an unknown host or boot", from: source)
       return ask(header.sender, at: source, now: now)
     }
     do {
@@ -40,6 +41,7 @@ extension Node {
       heard(header.sender, at: source, now: now)
     } catch SealingError.otherReceiver {
       // It knows an earlier run of this agent: tell it of this one.
+      reject("packet for an earlier boot", from: source)
       sendHello(to: source, wantsReply: false, now: now)
     } catch let error as SealingError {
       reject("sealing", "\(error)", from: source)

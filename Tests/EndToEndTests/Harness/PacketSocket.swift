@@ -9,12 +9,16 @@ final class PacketSocket {
   private static let outgoing: UInt8 = 4
   private static let packetTypeOffset = 10
 
-  init(in namespace: Namespace, device: String) throws {
+  /// - Parameter receiveBuffer: bytes for what waits to be received; nil leaves it to the system.
+  init(in namespace: Namespace, device: String, receiveBuffer: Int32? = nil) throws {
     guard let index = try namespace.link(device)?.ifindex else {
       throw Failure("\(namespace.name) has no \(device)")
     }
     socket = try NamespaceSocket(
       in: namespace, domain: AF_PACKET, type: SOCK_RAW, protocol: Int32(Self.allProtocols.bigEndian))
+    if var size = receiveBuffer {
+      setsockopt(socket.descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &size, socklen_t(MemoryLayout<Int32>.size))
+    }
     var address = [UInt8](repeating: 0, count: 20)
     address.withUnsafeMutableBytes {
       $0.storeBytes(of: UInt16(AF_PACKET), toByteOffset: 0, as: UInt16.self)

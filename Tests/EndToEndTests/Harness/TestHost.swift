@@ -10,6 +10,8 @@ final class TestHost {
   var address: String
   /// What its agent gets as `--underlay` if not the address.
   var underlayFlag: String?
+  /// More words for its agent.
+  var moreFlags: [String] = []
   let directory: String
   private(set) var agent: Child?
   /// The agent is meant to run: that it does is checked when the test ends.
@@ -37,7 +39,7 @@ final class TestHost {
     stateDirectory: String? = nil, socket: String? = nil, underlay: String? = nil, more: [String] = []
   ) -> [String] {
     [TestRun.weftd, "--state-dir", stateDirectory ?? self.stateDirectory, "--socket", socket ?? self.socket]
-      + ["--name", name, "--underlay", underlay ?? underlayFlag ?? address] + more
+      + ["--name", name, "--underlay", underlay ?? underlayFlag ?? address] + moreFlags + more
   }
 
   /// Starts the agent and returns when it answers.
