@@ -1,3 +1,4 @@
+import Glibc
 import Wire
 
 /// What this kernel can do, found by trying in a network namespace that is thrown away, so nothing of the host's is
@@ -10,9 +11,10 @@ package struct KernelAbilities: Equatable, Sendable {
   package var ip6gretap: KernelError?
   /// A filter that keeps what guests send to the host away from it. Without it only the settings of the bridge do.
   package var inputFilter: KernelError?
-  /// What protects encrypted networks over IPv4 and over IPv6.
+  /// What protects encrypted networks over IPv4.
   package var overIPv4 = Protection()
-  package var overIPv6 = Protection()
+  /// And over IPv6; nil if the host has none.
+  package var overIPv6: Protection?
   /// The namespace for trying could not be made: nothing is known.
   package var trial: KernelError?
 
@@ -24,21 +26,36 @@ package struct KernelAbilities: Equatable, Sendable {
     package var policyLock: KernelError?
     /// The packet filter alone does the same.
     package var filterLock: KernelError?
+
+    init(esp: KernelError? = nil, policyLock: KernelError? = nil, filterLock: KernelError? = nil) {
+      self.esp = esp
+      self.policyLock = policyLock
+      self.filterLock = filterLock
+    }
+
+    /// Nothing could be tried.
+    init(failure: KernelError) { self.init(esp: failure, policyLock: failure, filterLock: failure) }
   }
 
-  package func protection(isV6: Bool) -> Protection { isV6 ? overIPv6 : overIPv4 }
+  /// Over one family of underlay addresses.
+  package func protection(isV6: Bool) -> Protection {
+    isV6 ? overIPv6 ?? Protection(failure: Self.noIPv6) : overIPv4
+  }
 
   /// Over IPv4, or over IPv6 if it fails only there.
-  package var esp: KernelError? { overIPv4.esp ?? overIPv6.esp }
-  package var policyLock: KernelError? { overIPv4.policyLock ?? overIPv6.policyLock }
-  package var filterLock: KernelError? { overIPv4.filterLock ?? overIPv6.filterLock }
+  package var esp: KernelError? { overIPv4.esp ?? overIPv6?.esp }
+  package var policyLock: KernelError? { overIPv4.policyLock ?? overIPv6?.policyLock }
+  package var filterLock: KernelError? { overIPv4.filterLock ?? overIPv6?.filterLock }
+
+  private static let noIPv6 = KernelError.refused(
+    operation: "use", object: "IPv6", code: EAFNOSUPPORT, message: "IPv6 is switched off")
 
   /// - Parameter udpPort: of encrypted VXLAN.
   package static func probe(udpPort: UInt16 = 7679) -> KernelAbilities {
     do {
       return try NetworkNamespace.withThrowaway { () throws(KernelError) in try probeHere(udpPort) }
     } catch {
-      let nothing = Protection(esp: error, policyLock: error, filterLock: error)
+      let nothing = Protection(failure: error)
       return KernelAbilities(
         vxlan: error, gretap: error, ip6gretap: error, inputFilter: error, overIPv4: nothing, overIPv6: nothing,
         trial: error)
@@ -49,41 +66,49 @@ package struct KernelAbilities: Equatable, Sendable {
     let kernel = try KernelNetwork()
     var abilities = KernelAbilities()
     abilities.vxlan = failure { () throws(KernelError) in try kernel.tryVXLAN() }
-    abilities.gretap = failure { () throws(KernelError) in try kernel.tryDevice(kind: "gretap") }
-    abilities.ip6gretap = failure { () throws(KernelError) in try kernel.tryDevice(kind: "ip6gretap") }
     if kernel.lacksInputFilter {
       abilities.inputFilter = .refused(
-        operation: "keep guests from", object: "the host by a filter", code: 95,
+        operation: "keep guests from", object: "the host by a filter", code: EOPNOTSUPP,
         message: "neither cls_bpf nor cls_matchall is there")
     }
     do throws(KernelError) {
       let underlay = try TrialUnderlay(kernel)
-      abilities.overIPv4 = protection(
-        kernel, underlay, isV6: false, gre: abilities.gretap == nil, udpPort)
+      (abilities.overIPv4, abilities.gretap) = probe(kernel, underlay, isV6: false, udpPort)
       if underlay.hasIPv6 {
-        abilities.overIPv6 = protection(
-          kernel, underlay, isV6: true, gre: abilities.ip6gretap == nil, udpPort)
+        (abilities.overIPv6, abilities.ip6gretap) = probe(kernel, underlay, isV6: true, udpPort)
+      } else {
+        abilities.ip6gretap = noIPv6
       }
     } catch {
-      abilities.overIPv4 = Protection(esp: error, policyLock: error, filterLock: error)
-      abilities.overIPv6 = abilities.overIPv4
+      (abilities.overIPv4, abilities.overIPv6) = (Protection(failure: error), Protection(failure: error))
+      (abilities.gretap, abilities.ip6gretap) = (error, error)
     }
     return abilities
   }
 
-  private static func protection(
-    _ kernel: KernelNetwork, _ underlay: TrialUnderlay, isV6: Bool, gre: Bool, _ udpPort: UInt16
-  ) -> Protection {
+  /// - Returns: what protects the tunnels that the kernel has, and why it has none of GRE.
+  private static func probe(
+    _ kernel: KernelNetwork, _ underlay: TrialUnderlay, isV6: Bool, _ udpPort: UInt16
+  ) -> (Protection, gre: KernelError?) {
+    var tunnels: [TrialTunnel] = []
+    func add(_ kind: TrialTunnel.Kind) -> KernelError? {
+      failure { () throws(KernelError) in
+        tunnels.append(try TrialTunnel(kernel, underlay, kind, isV6: isV6, udpPort: udpPort))
+      }
+    }
+    let vxlan = add(.vxlan)
+    let gre = add(.gre)
+    if let vxlan { return (Protection(failure: vxlan), gre) }
     do throws(KernelError) {
-      let trial = try ProtectionTrial(
-        kernel, underlay, isV6: isV6, kinds: gre ? [.vxlan, .gre] : [.vxlan], udpPort: udpPort)
+      let trial = try ProtectionTrial(underlay, tunnels, udpPort: udpPort)
       try trial.tryClear()
-      return Protection(
+      let protection = Protection(
         esp: failure { () throws(KernelError) in try trial.tryESP() },
         policyLock: failure { () throws(KernelError) in try trial.tryPolicyLock() },
         filterLock: failure { () throws(KernelError) in try trial.tryFilterLock() })
+      return (protection, gre)
     } catch {
-      return Protection(esp: error, policyLock: error, filterLock: error)
+      return (Protection(failure: error), gre)
     }
   }
 

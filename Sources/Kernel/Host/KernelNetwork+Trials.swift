@@ -1,4 +1,3 @@
-import CNetlink
 import Wire
 
 extension KernelNetwork {
@@ -14,12 +13,5 @@ extension KernelNetwork {
         name: "tryx", mac: other, vni: vni, local: vtep, port: 7680, mtu: 1400, alias: "weft:try", bridge: "try"))
     try replaceRemote(mac, tunnel: tunnel.index, vtep)
     if let failure = apply([.addFlood(tunnel: tunnel.index, vtep)]).first { throw failure.error }
-  }
-
-  func tryDevice(kind: String) throws(KernelError) {
-    var message = NetlinkMessage(type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, ifinfomsg())
-    message.put(IFLA_IFNAME, text: "try-\(kind)")
-    message.nest(IFLA_LINKINFO) { $0.put(IFLA_INFO_KIND, text: kind) }
-    try socket.perform(message, "create a device of kind", kind)
   }
 }

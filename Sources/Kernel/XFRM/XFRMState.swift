@@ -51,10 +51,11 @@ package struct XFRMUse: Hashable, Sendable {
   package var bytes: UInt64
   /// Packets dropped because they came a second time.
   package var replayed: UInt32
-  /// Packets dropped because they were older than the window.
+  /// Packets dropped because they were older than the window. With extended sequence numbers the kernel takes most of
+  /// them for packets of the next 2^32 (RFC 4303 appendix A2.2), so they count as integrity failures.
   package var late: UInt32
   /// Packets dropped because their ICV was wrong.
   package var integrityFailures: UInt32
-  /// Seconds since 1970, by the kernel's clock. nil if it was never used.
+  /// Seconds since 1970, by the kernel's clock. nil if it was never used, and on kernels that tell it of no ESP state.
   package var lastUsed: UInt64?
 }

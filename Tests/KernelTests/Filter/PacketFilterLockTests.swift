@@ -52,7 +52,7 @@ import Wire
 
   @Test(arguments: [
     "delete table inet weft_lock", "flush ruleset", "flush chain inet weft_lock input",
-    "delete rule inet weft_lock output handle $(nft -a list chain inet weft_lock output | sed -n 's/.*gre.*handle //p')",
+    "delete rule inet weft_lock output handle $(nft -a list table inet weft_lock | sed -n 's/.*gre.*rt.*handle //p')",
     "insert rule inet weft_lock input accept", "add chain inet weft_lock more",
     "add table inet weft_lock '{ flags dormant; }'", "flush table inet weft_lock",
   ])
@@ -85,10 +85,10 @@ import Wire
   @Test func manyKeysFitOneTransaction() throws {
     try TestHost().run {
       let lock = try PacketFilterLock()
-      let keys = Set((1...2000).map { UInt32($0) })
+      let keys = Set((1...500).map { UInt32($0) })
       #expect(try lock.ensure(udpPort: 7679, greKeys: keys))
       #expect(try lock.stands(udpPort: 7679, greKeys: keys))
-      #expect(try lock.counters().count == 2 * 2001)
+      #expect(try lock.counters().count == 2 * 501)
     }
   }
 

@@ -18,3 +18,18 @@ import Wire
     }
   }
 }
+
+@Suite(KernelLab.isHereOnly) struct LabAbilityTests {
+  @Test func aKernelWithEverythingIsFoundToHaveEverything() {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let abilities = KernelAbilities.probe()
+    print("everything was tried in \(clock.now - start)")
+    var failures = [abilities.trial, abilities.vxlan, abilities.gretap, abilities.ip6gretap, abilities.inputFilter]
+    for isV6 in [false, true] {
+      let protection = abilities.protection(isV6: isV6)
+      failures += [protection.esp, protection.policyLock, protection.filterLock]
+    }
+    #expect(failures.compactMap { $0?.description } == [])
+  }
+}

@@ -16,16 +16,12 @@ final class ProtectionTrial {
   private let udpPort: UInt16
   private var number: UInt64 = 0
 
-  /// - Parameter kinds: the tunnels that this kernel has; all of them have to be protected.
-  init(
-    _ kernel: KernelNetwork, _ underlay: TrialUnderlay, isV6: Bool, kinds: [TrialTunnel.Kind], udpPort: UInt16
-  ) throws(KernelError) {
+  /// - Parameter tunnels: those that this kernel has, all over one family; each has to be protected.
+  init(_ underlay: TrialUnderlay, _ tunnels: [TrialTunnel], udpPort: UInt16) throws(KernelError) {
     xfrm = try KernelXFRM()
     self.underlay = underlay
-    self.udpPort = udpPort
-    var tunnels: [TrialTunnel] = []
-    for kind in kinds { tunnels.append(try TrialTunnel(kernel, underlay, kind, isV6: isV6, udpPort: udpPort)) }
     self.tunnels = tunnels
+    self.udpPort = udpPort
   }
 
   /// Without any lock everything passes; otherwise nothing is proven by what does not.

@@ -43,12 +43,13 @@ struct TrialTunnel {
   private static func create(
     _ kernel: KernelNetwork, _ name: String, _ kind: Kind, number: UInt32, local: VTEP, remote: VTEP, udpPort: UInt16
   ) throws(KernelError) {
+    let kindName = kind == .vxlan ? "vxlan" : local.isV6 ? "ip6gretap" : "gretap"
     var message = NetlinkMessage(type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, ifinfomsg())
     message.put(IFLA_IFNAME, text: name)
     message.nest(IFLA_LINKINFO) {
       switch kind {
       case .vxlan:
-        $0.put(IFLA_INFO_KIND, text: "vxlan")
+        $0.put(IFLA_INFO_KIND, text: kindName)
         $0.nest(IFLA_INFO_DATA) { data in
           data.put(IFLA_VXLAN_ID, u32: number)
           data.put(IFLA_VXLAN_PORT, u16: udpPort.bigEndian)
@@ -58,7 +59,7 @@ struct TrialTunnel {
           if !local.isV6 { data.put(IFLA_VXLAN_UDP_CSUM, u8: 1) }
         }
       case .gre:
-        $0.put(IFLA_INFO_KIND, text: local.isV6 ? "ip6gretap" : "gretap")
+        $0.put(IFLA_INFO_KIND, text: kindName)
         $0.nest(IFLA_INFO_DATA) { data in
           // GRE_KEY (RFC 2890), in network order.
           let hasKey = UInt16(0x2000).bigEndian
@@ -73,6 +74,6 @@ struct TrialTunnel {
         }
       }
     }
-    try kernel.socket.perform(message, "create the tunnel device", name)
+    try kernel.socket.perform(message, "create a device of kind", kindName)
   }
 }

@@ -5,7 +5,6 @@ import Wire
 /// An underlay for trials in a namespace of its own: a pair of veths, of which one end has this host's addresses. On
 /// the other end there is nobody but a witness, who sees what leaves and can send what another host would.
 struct TrialUnderlay {
-  static let prefixes = (v4: VTEP.v4(0xc000_0200), v6: VTEP.v6(high: 0x2001_0db8_0000_0000, low: 0))
   private static let name = "try0"
 
   let interface: Int32
