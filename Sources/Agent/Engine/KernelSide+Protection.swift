@@ -1,3 +1,4 @@
+import Kernel
 import Overlay
 import Registry
 import Wire
@@ -6,18 +7,23 @@ import Wire
 extension KernelSide {
   /// Why no encrypted network may have a tunnel now; nil if at least one lock holds.
   var openReason: String? {
-    guard let protection, !protection.locks.isClosed else { return nil }
-    let reasons = [protection.locks.policies, protection.locks.filter].compactMap { $0?.description }
-    return "Nothing keeps its frames from leaving in clear now. \(reasons.joined(separator: " "))"
+    guard let protection, let filter = protection.locks.filter?.description,
+      let policies = protection.locks.policies?.description ?? bypass
+    else { return nil }
+    return "Nothing keeps its frames from leaving in clear now. \(policies) \(filter)"
   }
 
-  /// What is wrong with the locks although one of them holds; nil if nothing is.
+  /// What is wrong with the locks although one of them holds; nil if nothing is, or what was known at start.
   var lockComplaint: String? {
-    guard let protection, protection.locks.isClosed else { return nil }
-    let error = protection.locks.policies ?? protection.locks.filter
-    guard let error, !protection.isProven(error) else { return nil }
-    return "Only one of two locks keeps its frames from leaving in clear. \(error)"
+    guard let protection, openReason == nil else { return nil }
+    let failure = [protection.locks.policies, protection.locks.filter].compactMap { $0 }
+      .first { !protection.isProven($0) }
+    guard let sentence = failure?.description ?? bypass else { return nil }
+    return "Only one of two locks keeps its frames from leaving in clear. \(sentence)"
   }
+
+  /// A setting of the host that lets packets pass its policies by.
+  private var bypass: String? { KernelXFRM.underlayBypass(interface: underlay.name) }
 
   /// Before anything is made: the ways that the encrypted ones of these networks go are closed.
   func closeBefore(_ inputs: [NetworkPlanInput]) {

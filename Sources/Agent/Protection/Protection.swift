@@ -15,9 +15,6 @@ final class Protection {
   struct Locks {
     var policies: KernelError?
     var filter: KernelError?
-
-    /// At least one holds.
-    var isClosed: Bool { policies == nil || filter == nil }
   }
 
   private let xfrm: KernelXFRM
@@ -28,6 +25,8 @@ final class Protection {
   /// What was found by trying at start.
   private let proven: Locks
   private var policies = ProtectionPolicies()
+  /// Everything wanted stands, as far as is known.
+  private var isSettled = false
   /// The policies that stand, as last dumped or set.
   private var standing: Set<XFRMPolicy> = []
   /// The keys of GRE that the filter was last told of; nil before the first time and after it could not be read.
@@ -69,6 +68,7 @@ final class Protection {
 
   /// Closes the ways of encrypted networks before any device of them is made: VXLAN by its port, GRE by these keys.
   func close(greKeys: Set<VNI>) {
+    guard greKeys != policies.greKeys || filtered != greKeys || !isSettled else { return }
     policies.greKeys = greKeys
     closeFilter()
     locks.policies = settle() ?? proven.policies
@@ -111,6 +111,7 @@ final class Protection {
     let gone = surplus.filter { !$0.isBlock } + surplus.filter(\.isBlock)
     let stuck = Set(xfrm.remove(gone).map(\.index))
     for (index, policy) in gone.enumerated() where !stuck.contains(index) { standing.remove(policy) }
+    isSettled = failed.isEmpty && stuck.isEmpty
     return failure
   }
 
@@ -124,6 +125,10 @@ final class Protection {
     inboundSPIs[ends, default: []].insert(association.spi)
     policies.inbound.insert(ends)
     _ = settle()
+    guard isOpen(from: ends.remote, to: ends.local, by: nil) else {
+      remove(association)
+      return .burnt
+    }
     return .done
   }
 
@@ -135,7 +140,7 @@ final class Protection {
     let before = policies.outbound[ends]
     policies.outbound[ends] = association.spi
     _ = settle()
-    guard isOpen(ends, by: association.spi) else {
+    guard isOpen(from: ends.local, to: ends.remote, by: association.spi) else {
       policies.outbound[ends] = before
       _ = settle()
       removeState(association)
@@ -144,11 +149,11 @@ final class Protection {
     return .done
   }
 
-  private func isOpen(_ ends: TunnelEnds, by spi: SPI) -> Bool {
-    policies.wanted.allSatisfy { policy in
-      guard case .protect(ends.local, ends.remote, spi.value) = policy.action else { return true }
-      return standing.contains(policy)
-    }
+  /// Whether every policy that lets frames go this way stands.
+  private func isOpen(from source: VTEP, to destination: VTEP, by spi: SPI?) -> Bool {
+    isSettled
+      || policies.wanted.filter { $0.action == .protect(source: source, destination: destination, spi: spi?.value) }
+        .isSubset(of: standing)
   }
 
   private func add(_ association: Association, _ key: [UInt8]) -> InstallOutcome {
@@ -209,6 +214,7 @@ final class Protection {
   /// Dumps policies and SAs, and takes the policies as what stands.
   func look() throws(KernelError) -> Sighting {
     standing = Set(try xfrm.policies())
+    isSettled = false
     if let filter, let filtered,
       (try? filter.stands(udpPort: OverlayNames.protectedVXLANPort, greKeys: Set(filtered.map(\.value)))) != true
     {
