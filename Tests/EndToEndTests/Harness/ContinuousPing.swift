@@ -13,6 +13,8 @@ final class ContinuousPing {
     var duplicates: Int
     /// The longest time between two answers, in seconds.
     var gap: Double
+    /// When the last answer came, in seconds of the wall clock.
+    var last: Double
 
     var description: String { "\(lost) of \(sent) lost, \(duplicates) twice, gap \(Int(gap * 1000)) ms" }
   }
@@ -39,10 +41,10 @@ final class ContinuousPing {
     let tail = sent - last
     return Report(
       sent: sent, lost: last - parsed.answered.count + (tail > 2 ? tail : 0), duplicates: parsed.duplicates,
-      gap: parsed.gap)
+      gap: parsed.gap, last: parsed.time)
   }
 
-  private static func parse(_ text: String) -> (answered: Set<Int>, duplicates: Int, gap: Double) {
+  private static func parse(_ text: String) -> (answered: Set<Int>, duplicates: Int, gap: Double, time: Double) {
     var answered: Set<Int> = []
     var duplicates = 0
     var gap = 0.0
@@ -58,6 +60,6 @@ final class ContinuousPing {
       previous = time
       if line.contains("DUP!") || !answered.insert(sequence).inserted { duplicates += 1 }
     }
-    return (answered, duplicates, gap)
+    return (answered, duplicates, gap, previous ?? 0)
   }
 }

@@ -147,9 +147,11 @@ final class Guest {
   }
 
   /// Pings `address` every `seconds` until `stop()`.
-  func ping(_ address: String, every seconds: Double, in pool: TestPool) throws -> ContinuousPing {
-    ContinuousPing(
-      try pool.start(["ping", "-n", "-D", "-i", "\(seconds)", address], in: namespace, name: "ping"))
+  /// - Parameter mark: bytes that each request and answer carries, 16 at most.
+  func ping(_ address: String, every seconds: Double, mark: [UInt8] = [], in pool: TestPool) throws -> ContinuousPing {
+    let pattern = mark.isEmpty ? [] : ["-p", mark.map { hexByte(Int($0)) }.joined()]
+    return ContinuousPing(
+      try pool.start(["ping", "-n", "-D", "-i", "\(seconds)"] + pattern + [address], in: namespace, name: "ping"))
   }
 
   func close() { sockets.removeAll() }

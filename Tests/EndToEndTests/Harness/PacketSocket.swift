@@ -63,7 +63,19 @@ final class PacketSocket {
 extension [UInt8] {
   /// Whether `part` stands somewhere in these bytes.
   func holds(_ part: [UInt8]) -> Bool {
-    guard !part.isEmpty, count >= part.count else { return part.isEmpty }
-    return (0...(count - part.count)).contains { self[$0..<($0 + part.count)].elementsEqual(part) }
+    guard let first = part.first, count >= part.count else { return part.isEmpty }
+    return withUnsafeBytes { all in
+      part.withUnsafeBytes { part in
+        guard let start = all.baseAddress, let wanted = part.baseAddress else { return false }
+        var offset = 0
+        while offset + part.count <= all.count,
+          let found = memchr(start + offset, Int32(first), all.count - part.count + 1 - offset)
+        {
+          if memcmp(found, wanted, part.count) == 0 { return true }
+          offset = UnsafeRawPointer(found) - start + 1
+        }
+        return false
+      }
+    }
   }
 }

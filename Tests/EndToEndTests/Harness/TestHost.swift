@@ -140,12 +140,35 @@ final class TestHost {
 
   /// The underlay addresses to which the kernel floods a network's frames, sorted.
   func floodList(_ network: String) throws -> [String] {
-    try namespace.fdb(try self.network(network).device)
+    let network = try self.network(network)
+    if network.encap == "gre" { return try greTunnels(network).filter(\.floods).map(\.remote).sorted() }
+    return try namespace.fdb(network.device)
       .filter { $0.mac == "00:00:00:00:00:00" }.compactMap(\.dst).sorted()
   }
 
   /// Where the kernel sends frames for a MAC: an underlay address, or nil.
   func remote(_ mac: String, in network: String) throws -> String? {
-    try namespace.fdb(try self.network(network).device).first { $0.mac == mac && $0.dst != nil }?.dst
+    let network = try self.network(network)
+    guard network.encap == "gre" else {
+      return try namespace.fdb(network.device).first { $0.mac == mac && $0.dst != nil }?.dst
+    }
+    for tunnel in try greTunnels(network)
+    where try namespace.fdb(tunnel.name).contains(where: { $0.mac == mac && $0.master == network.bridge }) {
+      return tunnel.remote
+    }
+    return nil
+  }
+
+  /// The gretap devices in a network's bridge.
+  private func greTunnels(_ network: NetworkView) throws -> [(name: String, remote: String, floods: Bool)] {
+    let words = try must(["ip", "-n", namespace.name, "-d", "-o", "link", "show", "master", network.bridge])
+    return words.split(separator: "\n").compactMap { line in
+      let words = line.split(separator: " ").map(String.init)
+      guard words.contains("gretap") || words.contains("ip6gretap"), words.count > 1,
+        let index = words.firstIndex(of: "remote"), words.indices.contains(index + 1)
+      else { return nil }
+      let name = words[1].prefix { $0 != "@" && $0 != ":" }
+      return (String(name), words[index + 1], line.contains(" bcast_flood on"))
+    }
   }
 }

@@ -57,6 +57,16 @@ final class TestPool {
   /// An address of the underlay as `ip address` takes it.
   func addressWords(_ address: String) -> String { isV6 ? "\(address)/64 dev eth0 nodad" : "\(address)/24 dev eth0" }
 
+  /// Gives the host another underlay address as an admin would. The old one goes first: with it an IPv4 network would take
+  /// the addresses along that were added to it later.
+  func renumber(_ host: TestHost, to address: String) throws {
+    try host.namespace.ip(batch: [
+      "address delete \(addressWords(host.address).replacing(" nodad", with: ""))",
+      "address add \(addressWords(address))",
+    ])
+    host.address = address
+  }
+
   private func connect(_ host: TestHost) throws {
     try must(
       ["ip", "link", "add", "eth0", "netns", host.namespace.name, "type", "veth", "peer", "name", host.underlayPort]
@@ -108,6 +118,17 @@ final class TestPool {
     return try host.network(name)
   }
 
+  /// A network with encryption, which is the default, that stands on every host.
+  @discardableResult
+  func encryptedNetwork(_ name: String, _ encapsulation: Carriage.Encapsulation) throws -> NetworkView {
+    try hosts[0].weft("network", "create", name, "--encap", encapsulation.rawValue)
+    let network = try hosts[0].network(name)
+    guard network.encryption == "required", network.encap == encapsulation.rawValue, network.state == "ok" else {
+      throw Failure("this is not the network that was asked for: \(network)")
+    }
+    return network
+  }
+
   // MARK: Guests
 
   /// A guest without any VIF yet.
@@ -155,12 +176,17 @@ final class TestPool {
   }
 
   /// What `host` sends is lost on the way; what is sent to it arrives.
-  func silence(_ host: TestHost) throws {
+  func silence(_ host: TestHost) throws { try drop("iifname \"\(host.underlayPort)\"") }
+
+  /// What `host` gossips is lost on the way; all else arrives, TCP and the frames of guests too.
+  func loseGossip(from host: TestHost) throws { try drop("iifname \"\(host.underlayPort)\" udp dport 7677") }
+
+  private func drop(_ what: String) throws {
     let rules = """
       table bridge cut {
         chain forward {
           type filter hook forward priority 0;
-          iifname "\(host.underlayPort)" drop
+          \(what) drop
         }
       }
       """

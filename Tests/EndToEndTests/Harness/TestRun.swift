@@ -35,6 +35,12 @@ enum TestRun {
     return factor
   }()
 
+  /// Keeps a file for who looks at the run afterwards, in the directory `WEFT_TEST_OUTPUT` if there is one.
+  static func keep(_ path: String, as name: String) throws {
+    guard let directory = getenv("WEFT_TEST_OUTPUT") else { return }
+    try must(["cp", path, "\(String(cString: directory))/\(name)"])
+  }
+
   static var weftd: String { binaries + "/weftd" }
   static var weft: String { binaries + "/weft" }
 

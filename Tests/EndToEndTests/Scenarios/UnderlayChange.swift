@@ -3,16 +3,6 @@ import Testing
 
 extension EndToEnd {
   @Suite struct UnderlayChange {
-    /// Gives the host another underlay address as an admin would. The old one goes first: with it an IPv4 network would
-    /// take the addresses along that were added to it later.
-    private static func renumber(_ host: TestHost, to address: String, in pool: TestPool) throws {
-      try host.namespace.ip(batch: [
-        "address delete \(pool.addressWords(host.address).replacing(" nodad", with: ""))",
-        "address add \(pool.addressWords(address))",
-      ])
-      host.address = address
-    }
-
     private static func expectAddress(of host: TestHost, on others: [TestHost], within seconds: Double = 10) throws {
       for other in others {
         try eventually(within: seconds, "\(other.name) shows \(host.name) alive at \(host.address)") {
@@ -45,7 +35,7 @@ extension EndToEnd {
 
         let pings = try [guests[1], guests[2]].map { try $0.ping(guests[0].ipv4, every: 0.01, in: pool) }
         for ping in pings { try ping.proceed(30) }
-        try Self.renumber(pool[1], to: pool.address(0x51), in: pool)
+        try pool.renumber(pool[1], to: pool.address(0x51))
         try Self.expectAddress(of: pool[1], on: pool.hosts)
         for ping in pings {
           try ping.proceed(50)
@@ -145,14 +135,14 @@ extension EndToEnd {
         let guests = try (1...2).map { try pool.guest(on: pool[$0], blue) }
         try expectAllReach(guests)
         let old = pool[1].address
-        try Self.renumber(pool[1], to: pool.address(0x71), in: pool)
+        try pool.renumber(pool[1], to: pool.address(0x71))
         try eventually("the event says what to do") {
           let events = try pool[1].weft("events")
           return events.contains("underlayGone") && events.contains("start weftd with another --underlay")
         }
         let doctor = try pool[1].attempt("doctor").output
         #expect(doctor.contains("\(old) is not an address of this host") && doctor.contains("Give"), "\(doctor)")
-        try Self.renumber(pool[1], to: old, in: pool)
+        try pool.renumber(pool[1], to: old)
         try pool.settle()
         try expectAllReach(guests)
       }
@@ -173,7 +163,7 @@ extension EndToEnd {
         for host in [pool[1], pool[2]] {
           try eventually(within: 30, "\(host.name) gives host3 up") { try host.host("host3")?.state == "dead" }
         }
-        try Self.renumber(pool[3], to: pool.address(0x53), in: pool)
+        try pool.renumber(pool[3], to: pool.address(0x53))
         try pool.heal(pool[3])
         try Self.expectAddress(of: pool[3], on: [pool[1], pool[2]], within: 20)
         try pool.settle()
@@ -198,7 +188,7 @@ extension EndToEnd {
         let ping = try guests[2].ping(guests[0].ipv4, every: 0.01, in: pool)
         try ping.proceed(20)
         try pool[1].namespace.ip(batch: ["address delete \(pool.addressWords(first))"])
-        try Self.renumber(pool[2], to: first, in: pool)
+        try pool.renumber(pool[2], to: first)
         try pool[1].namespace.ip(batch: ["address add \(pool.addressWords(second))"])
         pool[1].address = second
         for host in pool.hosts.prefix(2) { try Self.expectAddress(of: host, on: pool.hosts, within: 15) }

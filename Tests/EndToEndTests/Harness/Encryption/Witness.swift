@@ -1,0 +1,150 @@
+import Glibc
+
+/// Sees every byte that crosses the underlay, by tcpdump on its bridge.
+final class Witness {
+  private let pool: TestPool
+  private let tcpdump: Child
+  private let path: String
+  private let number: Int
+
+  private nonisolated(unsafe) static var count = 0
+
+  /// Returns when it listens.
+  init(_ pool: TestPool) throws {
+    Self.count += 1
+    number = Self.count
+    self.pool = pool
+    path = pool.path("witness-\(number).pcap")
+    // A ring of 64 MiB, so that nothing is lost while the machine is busy.
+    let tcpdump = try pool.start(
+      ["tcpdump", "-i", "br0", "-n", "-U", "-s", "0", "-B", "65536", "-Z", "root", "-w", path], in: pool.underlay,
+      name: "witness")
+    self.tcpdump = tcpdump
+    try eventually(within: 10, "the witness listens") { Files.text(tcpdump.errors).contains("listening") }
+  }
+
+  /// Ends it, and gives what it saw until now: all of it, which a last frame of its own proves.
+  /// - Parameter name: of the file among what the run leaves behind, if there is a place for that.
+  func stop(keepingAs name: String? = nil) throws -> UnderlayCapture {
+    let last = Frame.mark("the end of witness \(number)")
+    let sender = try PacketSocket(in: pool[1].namespace, device: "eth0")
+    try sender.send(Frame.ethernet(to: Frame.broadcast, from: "02:00:00:00:00:fe", payload: last))
+    try eventually(within: 20, "the witness has seen the last frame") { Files.read(path).holds(last) }
+    tcpdump.signal(SIGINT)
+    tcpdump.wait(within: 10)
+    let summary = Files.text(tcpdump.errors)
+    guard summary.contains("\n0 packets dropped by kernel") else {
+      throw Failure("the witness missed packets: \(summary)")
+    }
+    if let name { try TestRun.keep(path, as: name) }
+    let capture = try UnderlayCapture(Files.read(path))
+    unlink(path)
+    return capture
+  }
+}
+
+/// Frames that were seen on the underlay.
+struct UnderlayCapture {
+  /// What a frame of the underlay is.
+  enum Kind: Hashable {
+    case esp
+    /// UDP 7677: sealed gossip.
+    case gossip
+    /// TCP 7677: join and sync.
+    case sync
+    /// UDP 7679, the port of encrypted networks, and not inside ESP.
+    case bareProtectedVXLAN
+    /// UDP 7680, the port of networks in clear.
+    case clearVXLAN
+    /// GRE with this key, and not inside ESP.
+    case bareGRE(UInt32?)
+    case ipFragment
+    /// ARP, ICMP, neighbour discovery and whatever else.
+    case other
+  }
+
+  private(set) var frames: [(kind: Kind, bytes: [UInt8])] = []
+
+  /// pcap(5), the byte order of the machine, Ethernet.
+  init(_ file: [UInt8]) throws {
+    guard file.count >= 24, file.word(0) == 0xa1b2_c3d4, file.word(20) == 1 else {
+      throw Failure("this is no capture of Ethernet")
+    }
+    var offset = 24
+    while offset + 16 <= file.count {
+      let length = Int(file.word(offset + 8))
+      guard length == Int(file.word(offset + 12)), offset + 16 + length <= file.count else {
+        throw Failure("the capture is cut off")
+      }
+      let frame = Array(file[(offset + 16)..<(offset + 16 + length)])
+      frames.append((Kind(frame), frame))
+      offset += 16 + length
+    }
+  }
+
+  func count(_ kind: Kind) -> Int { frames.count { $0.kind == kind } }
+
+  /// The kinds of frames that hold these bytes anywhere.
+  func kinds(holding mark: [UInt8]) -> Set<Kind> { Set(frames.filter { $0.bytes.holds(mark) }.map(\.kind)) }
+
+  /// How many frames of each kind, for the message of a failed test.
+  var summary: String {
+    Dictionary(grouping: frames, by: \.kind).map { "\($0.key): \($0.value.count)" }.sorted().joined(separator: ", ")
+  }
+}
+
+extension UnderlayCapture.Kind {
+  init(_ frame: [UInt8]) {
+    guard frame.count >= 34 else {
+      self = .other
+      return
+    }
+    switch (frame[12], frame[13]) {
+    case (0x08, 0x00):
+      let isFragment = (frame[20] & 0x3f) != 0 || frame[21] != 0
+      self = isFragment ? .ipFragment : Self(frame[23], frame.dropFirst(14 + Int(frame[14] & 0xf) * 4))
+    case (0x86, 0xdd) where frame.count >= 54: self = Self.ofIPv6(next: frame[20], frame.dropFirst(54))
+    default: self = .other
+    }
+  }
+
+  /// Extension headers of RFC 8200 are passed over: a frame in clear does not hide behind one.
+  private static func ofIPv6(next: UInt8, _ payload: ArraySlice<UInt8>) -> Self {
+    switch next {
+    case 44: return .ipFragment
+    case 0, 43, 60:
+      guard payload.count >= 8 else { return .other }
+      let length = 8 + 8 * Int(payload[payload.startIndex + 1])
+      return ofIPv6(next: payload[payload.startIndex], payload.dropFirst(length))
+    default: return Self(next, payload)
+    }
+  }
+
+  private init(_ next: UInt8, _ payload: ArraySlice<UInt8>) {
+    let bytes = Array(payload.prefix(8))
+    guard bytes.count == 8 else {
+      self = .other
+      return
+    }
+    let ports = [bytes.half(0), bytes.half(2)]
+    switch next {
+    case 50: self = .esp
+    case 47: self = .bareGRE(bytes[0] & 0x20 == 0 ? nil : bytes.half(4) << 16 | bytes.half(6))
+    case 17 where ports[1] == 7679: self = .bareProtectedVXLAN
+    case 17 where ports[1] == 7680: self = .clearVXLAN
+    case 17 where ports.contains(7677): self = .gossip
+    case 6 where ports.contains(7677): self = .sync
+    default: self = .other
+    }
+  }
+}
+
+extension [UInt8] {
+  /// 4 bytes in the order of the machine.
+  fileprivate func word(_ offset: Int) -> UInt32 {
+    withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self) }
+  }
+
+  /// 2 bytes in network order.
+  fileprivate func half(_ offset: Int) -> UInt32 { UInt32(self[offset]) << 8 | UInt32(self[offset + 1]) }
+}
