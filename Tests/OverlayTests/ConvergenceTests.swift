@@ -11,8 +11,8 @@ import Wire
       let before = try randomInput(&generator)
       let after = try randomInput(&generator)
       var kernel = PlanTests.standing(before)
-      if generator.next() % 3 == 0 { kernel.networks[PlanTests.blue]?.tunnel?.isWrongForLife = true }
-      if generator.next() % 3 == 0 { kernel.networks[PlanTests.blue]?.tunnel?.bridge = nil }
+      if generator.next() % 3 == 0 { kernel.networks[PlanTests.blue]?.tunnels["wx77"]?.isWrongForLife = true }
+      if generator.next() % 3 == 0 { kernel.networks[PlanTests.blue]?.tunnels["wx77"]?.bridge = nil }
       let wanted = PlanTests.desired(after)
       for plan in OverlayState.plan(from: kernel, to: wanted) {
         for change in plan.changes { kernel.carryOut(change, PlanTests.blue) }
@@ -54,35 +54,75 @@ import Wire
     }
     return input
   }
-}
 
-extension OverlayState {
-  /// What the kernel does with a change, as `KernelTests` sees it do.
-  fileprivate mutating func carryOut(_ change: Change, _ id: NetworkID) {
-    var network = networks[id] ?? NetworkState()
-    switch change {
-    case .ensureBridge(let bridge): network.bridge = bridge
-    case .ensureTunnel(let tunnel):
-      if let old = network.tunnel, old.bridge != tunnel.bridge {
-        network.bridgeEntries = network.bridgeEntries.filter { $0.value.port != old.name }
+  @Test func tunnelsOfGREConvergeFromAnyHostsAndAddressesToAnyOthers() throws {
+    var generator = SeededGenerator(seed: 7)
+    for _ in 0..<2000 {
+      var kernel = PlanTests.standing(try randomGRE(&generator))
+      let names = kernel.networks[PlanTests.blue]?.tunnels.keys.sorted() ?? []
+      for name in names {
+        switch generator.next() % 8 {
+        case 0: kernel.networks[PlanTests.blue]?.tunnels[name]?.isWrongForLife = true
+        case 1: kernel.networks[PlanTests.blue]?.tunnels[name]?.isSound = false
+        case 2:
+          kernel.networks[PlanTests.blue]?.tunnels[name]?.bridge = nil
+          kernel.networks[PlanTests.blue]?.tunnels[name]?.floods = false
+        default: break
+        }
       }
-      network.tunnel = tunnel
-    case .setRemote(let mac, let vtep, let tunnel):
-      network.tunnelEntries[mac] = vtep
-      network.bridgeEntries[mac] = BridgeEntry(port: tunnel)
-    case .setLocal(let mac, let port): network.bridgeEntries[mac] = BridgeEntry(port: port)
-    case .addFlood(let vtep, _): network.flood.insert(vtep)
-    case .removeFlood(let vtep, _): network.flood.remove(vtep)
-    case .removeTunnelEntry(let mac, _): network.tunnelEntries[mac] = nil
-    case .removeBridgeEntry(let mac, let port):
-      if network.bridgeEntries[mac]?.port == port { network.bridgeEntries[mac] = nil }
-    case .removeTunnel(let name, _):
-      network.tunnel = nil
-      network.flood = []
-      network.tunnelEntries = [:]
-      network.bridgeEntries = network.bridgeEntries.filter { $0.value.port != name }
-    case .removeBridge: network.bridge = nil
+      let wanted = PlanTests.desired(try randomGRE(&generator))
+      let steps = OverlayState.plan(from: kernel, to: wanted).flatMap(\.changes)
+      for step in steps { kernel.carryOut(step, PlanTests.blue) }
+      #expect(OverlayState.plan(from: kernel, to: wanted).isEmpty)
+      let (found, aim) = (try #require(kernel.networks[PlanTests.blue]), try #require(wanted.networks[PlanTests.blue]))
+      #expect(found.tunnels == aim.tunnels)
+      #expect(aim.bridgeEntries.allSatisfy { found.bridgeEntries[$0.key] == $0.value })
+      #expect(
+        found.bridgeEntries.allSatisfy { $0.value.port.hasPrefix("vif") || aim.bridgeEntries[$0.key] == $0.value })
     }
-    networks[id] = network
+  }
+
+  /// Tunnels that stay as they are keep the MACs behind them and their flooding at every step.
+  @Test func aMACBehindATunnelThatStaysNeverIsWithoutAPlaceOnTheWay() throws {
+    var generator = SeededGenerator(seed: 8)
+    for _ in 0..<2000 {
+      let (before, after) = (try randomGRE(&generator), try randomGRE(&generator))
+      var kernel = PlanTests.standing(before)
+      let (old, new) = (PlanTests.standing(before), PlanTests.desired(after))
+      let states = (try #require(old.networks[PlanTests.blue]), try #require(new.networks[PlanTests.blue]))
+      let stays = Set(
+        states.0.tunnels.filter { name, tunnel in
+          states.1.tunnels[name].map { $0.local == tunnel.local && $0.remote == tunnel.remote } ?? false
+        }.keys)
+      let kept = states.0.bridgeEntries.filter { mac, entry in
+        stays.contains(entry.port) && states.1.bridgeEntries[mac] != nil
+      }.keys
+      let keptFlood = stays.filter { states.0.tunnels[$0]?.floods == true && states.1.tunnels[$0]?.floods == true }
+      for change in OverlayState.plan(from: kernel, to: new).flatMap(\.changes) {
+        kernel.carryOut(change, PlanTests.blue)
+        let state = try #require(kernel.networks[PlanTests.blue])
+        #expect(kept.allSatisfy { state.bridgeEntries[$0] != nil })
+        #expect(keptFlood.allSatisfy { state.tunnels[$0]?.floods == true })
+      }
+    }
+  }
+
+  /// Six hosts, some of them at an address that another one has or had.
+  private func randomGRE(_ generator: inout SeededGenerator) throws -> NetworkPlanInput {
+    var input = try GREPlanTests.input([:], local: generator.next() % 5 == 0 ? 100 : 1)
+    input.remote = [:]
+    input.local = [:]
+    input.flood = []
+    for number in 0..<6 as Range<UInt64> {
+      let vtep = PlanTests.vtep(UInt32(2 + (generator.next() % 3 == 0 ? generator.next() % 6 : number)))
+      if generator.next() % 4 != 0 { input.peers[GREPlanTests.peer(2 + number)] = vtep }
+      switch generator.next() % 4 {
+      case 0, 1: input.remote[PlanTests.mac(number)] = PlanTests.vtep(UInt32(2 + generator.next() % 6))
+      case 2: input.local[PlanTests.mac(number)] = generator.next() % 2 == 0 ? "vif1.0" : "vif2.0"
+      default: break
+      }
+      if generator.next() % 2 == 0 { input.flood.insert(PlanTests.vtep(UInt32(2 + number))) }
+    }
+    return input
   }
 }

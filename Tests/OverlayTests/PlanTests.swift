@@ -22,12 +22,12 @@ import Wire
   }
 
   static func desired(_ inputs: NetworkPlanInput...) -> OverlayState {
-    OverlayState.desired(inputs, pool: "lab", host: host, mechanisms: [.kernelVXLANInClear]).state
+    OverlayState.desired(inputs, pool: "lab", host: host, mechanisms: Set(Mechanism.allCases)).state
   }
 
   /// The wanted state as a look at the kernel would show it once it stands.
   static func standing(_ inputs: NetworkPlanInput...) -> OverlayState {
-    var state = OverlayState.desired(inputs, pool: "lab", host: host, mechanisms: [.kernelVXLANInClear]).state
+    var state = OverlayState.desired(inputs, pool: "lab", host: host, mechanisms: Set(Mechanism.allCases)).state
     for id in state.networks.keys { state.networks[id]?.ports = ["vif1.0", "vif2.0"] }
     return state
   }
@@ -43,14 +43,16 @@ import Wire
   @Test func aNewNetworkIsMadeFromTheBridgeOn() throws {
     let wanted = Self.desired(try Self.input())
     let state = try #require(wanted.networks[Self.blue])
-    let (bridge, tunnel) = (try #require(state.bridge), try #require(state.tunnel))
+    let (bridge, tunnel) = (try #require(state.bridge), try #require(state.tunnels["wx77"]))
     #expect(
       changes(from: OverlayState(), to: wanted) == [
         .ensureBridge(bridge), .ensureTunnel(tunnel), .addFlood(Self.vtep(2), tunnel: "wx77"),
         .addFlood(Self.vtep(3), tunnel: "wx77"), .setRemote(Self.mac(0x21), Self.vtep(2), tunnel: "wx77"),
         .setRemote(Self.mac(0x31), Self.vtep(3), tunnel: "wx77"),
       ], "the local MAC waits for its port to be in the bridge")
-    #expect(bridge.name == "weft-blue" && tunnel.name == "wx77" && tunnel.port == 7680 && tunnel.bridge == "weft-blue")
+    #expect(
+      bridge.name == "weft-blue" && tunnel.name == "wx77" && tunnel.kind == .vxlan(port: 7680)
+        && tunnel.bridge == "weft-blue")
     #expect(bridge.alias.description == "weft:lab:\(Self.blue)")
   }
 
@@ -68,7 +70,7 @@ import Wire
     wanted.local[Self.mac(0x21)] = "vif2.0"
     #expect(
       changes(from: Self.standing(try Self.input()), to: Self.desired(wanted)) == [
-        .setLocal(Self.mac(0x21), port: "vif2.0"), .removeTunnelEntry(Self.mac(0x21), tunnel: "wx77"),
+        .setPort(Self.mac(0x21), port: "vif2.0"), .removeTunnelEntry(Self.mac(0x21), tunnel: "wx77"),
       ])
   }
 
@@ -88,7 +90,7 @@ import Wire
     found.networks[Self.blue]?.bridgeEntries[Self.mac(0x77)] = BridgeEntry(port: "vif2.0", isFixed: false)
     #expect(
       changes(from: found, to: Self.desired(try Self.input())) == [
-        .setRemote(Self.mac(0x21), Self.vtep(2), tunnel: "wx77"), .setLocal(Self.mac(0x11), port: "vif1.0"),
+        .setPort(Self.mac(0x11), port: "vif1.0"), .setRemote(Self.mac(0x21), Self.vtep(2), tunnel: "wx77"),
       ])
   }
 
@@ -121,23 +123,24 @@ import Wire
     let state = try #require(wanted.networks[Self.blue])
     #expect(
       changes(from: found, to: wanted)
-        == [.ensureBridge(try #require(state.bridge)), .ensureTunnel(try #require(state.tunnel))])
+        == [.ensureBridge(try #require(state.bridge)), .ensureTunnel(try #require(state.tunnels["wx77"]))])
   }
 
   @Test func aTunnelThatCannotBeChangedIsMadeAnewWithAllItsEntries() throws {
     var found = Self.standing(try Self.input())
-    found.networks[Self.blue]?.tunnel?.isWrongForLife = true
+    found.networks[Self.blue]?.tunnels["wx77"]?.isWrongForLife = true
     let wanted = Self.desired(try Self.input())
     let state = try #require(wanted.networks[Self.blue])
     let steps = changes(from: found, to: wanted)
-    #expect(steps.first == .removeTunnel(name: "wx77", alias: OverlayAlias(pool: "lab", network: Self.blue)))
-    #expect(steps.dropFirst().first == .ensureTunnel(try #require(state.tunnel)))
+    #expect(
+      steps.first == .removeTunnel(name: "wx77", alias: OverlayAlias(pool: "lab", network: Self.blue), serves: nil))
+    #expect(steps.dropFirst().first == .ensureTunnel(try #require(state.tunnels["wx77"])))
     #expect(steps.count == 6, "two flood entries and two MACs are set again")
   }
 
   @Test func aTunnelThatLeftItsBridgeGetsItsBridgeEntriesBack() throws {
     var found = Self.standing(try Self.input())
-    found.networks[Self.blue]?.tunnel?.bridge = nil
+    found.networks[Self.blue]?.tunnels["wx77"]?.bridge = nil
     let steps = changes(from: found, to: Self.desired(try Self.input()))
     #expect(steps.contains(.setRemote(Self.mac(0x21), Self.vtep(2), tunnel: "wx77")))
     #expect(!steps.contains(.addFlood(Self.vtep(2), tunnel: "wx77")))
@@ -146,19 +149,19 @@ import Wire
   @Test func anUnsoundBridgeOrTunnelIsEnsuredAndNothingElseIsTouched() throws {
     var found = Self.standing(try Self.input())
     found.networks[Self.blue]?.bridge?.isSound = false
-    found.networks[Self.blue]?.tunnel?.isSound = false
+    found.networks[Self.blue]?.tunnels["wx77"]?.isSound = false
     let wanted = Self.desired(try Self.input())
     let state = try #require(wanted.networks[Self.blue])
     #expect(
       changes(from: found, to: wanted)
-        == [.ensureBridge(try #require(state.bridge)), .ensureTunnel(try #require(state.tunnel))])
+        == [.ensureBridge(try #require(state.bridge)), .ensureTunnel(try #require(state.tunnels["wx77"]))])
   }
 
   @Test func aNetworkThatIsNoMoreTakesItsDevicesAlong() throws {
     let alias = OverlayAlias(pool: "lab", network: Self.blue)
     #expect(
       changes(from: Self.standing(try Self.input()), to: OverlayState())
-        == [.removeTunnel(name: "wx77", alias: alias), .removeBridge(name: "weft-blue", alias: alias)])
+        == [.removeTunnel(name: "wx77", alias: alias, serves: nil), .removeBridge(name: "weft-blue", alias: alias)])
   }
 
   @Test func aStrangersDeviceOfThatNameIsAProblemAndNoChange() throws {
@@ -193,7 +196,7 @@ import Wire
     let loser = try Self.input(Self.red, vni: 77, bridge: "weft-red", conflict: "VNI 77 belongs to an earlier network.")
     let found = Self.standing(try Self.input(Self.red, vni: 77, bridge: "weft-red"))
     let alias = OverlayAlias(pool: "lab", network: Self.red)
-    #expect(changes(from: found, to: Self.desired(loser)) == [.removeTunnel(name: "wx77", alias: alias)])
+    #expect(changes(from: found, to: Self.desired(loser)) == [.removeTunnel(name: "wx77", alias: alias, serves: nil)])
 
     let sameBridge = try Self.input(Self.red, vni: 78, conflict: "The bridge belongs to an earlier network.")
     let before = Self.standing(try Self.input(Self.red, vni: 78))
@@ -205,17 +208,50 @@ import Wire
   @Test func aHostThatCannotEncryptMakesNoTunnelForANetworkThatRequiresIt() throws {
     let input = try Self.input(encryption: .required)
     let (state, problems) = OverlayState.desired(
-      [input], pool: "lab", host: Self.host, mechanisms: Set(Mechanism.allCases))
+      [input], pool: "lab", host: Self.host, mechanisms: [.kernelVXLANInClear, .kernelGREInESP],
+      reasons: [.kernelVXLANInESP: "The module seqiv is missing."])
     #expect(state.networks.isEmpty)
-    #expect(problems == [Self.blue: .cannotEncrypt(network: "blue")])
+    #expect(problems == [Self.blue: .cannotEncrypt(network: "blue", .vxlan, reason: "The module seqiv is missing.")])
+    #expect(problems[Self.blue]?.description.contains("VXLAN in ESP): The module seqiv is missing. 'weft") == true)
     #expect(problems[Self.blue]?.description.contains("--encryption off") == true)
     #expect(
       changes(from: Self.standing(try Self.input()), to: state).count == 1, "a tunnel in clear goes, the bridge stays")
+  }
+
+  @Test func aNetworkOfAKindThatThisHostCannotCarryIsAProblemThatNamesTheReason() throws {
     let none = OverlayState.desired([try Self.input()], pool: "lab", host: Self.host, mechanisms: [])
-    #expect(none.problems == [Self.blue: .cannotCarry(network: "blue", .vxlan)])
+    #expect(none.problems == [Self.blue: .cannotCarry(network: "blue", .vxlan, reason: nil)])
+    #expect(none.problems[Self.blue]?.description.contains("by VXLAN. 'weft doctor'") == true)
     let gre = OverlayState.desired(
-      [try Self.input(encapsulation: .gre)], pool: "lab", host: Self.host, mechanisms: Set(Mechanism.allCases))
-    #expect(gre.problems == [Self.blue: .cannotCarry(network: "blue", .gre)])
+      [try Self.input(encapsulation: .gre)], pool: "lab", host: Self.host, mechanisms: [.kernelVXLANInClear],
+      reasons: [.kernelGREInClear: "No ip_gre."])
+    #expect(gre.problems == [Self.blue: .cannotCarry(network: "blue", .gre, reason: "No ip_gre.")])
+  }
+
+  @Test func everyKindOfNetworkHasItsOwnMechanism() throws {
+    var seen: Set<Mechanism> = []
+    for encapsulation in Encapsulation.allCases {
+      for encryption in [Encryption.off, .required] {
+        let mechanism = Mechanism(encapsulation, encryption)
+        seen.insert(mechanism)
+        #expect(Mechanism.choose(encapsulation, encryption, from: [mechanism]) == mechanism)
+        let others = Set(Mechanism.allCases).subtracting([mechanism])
+        #expect(Mechanism.choose(encapsulation, encryption, from: others) == nil)
+      }
+    }
+    #expect(seen == Set(Mechanism.allCases))
+  }
+
+  @Test func anEncryptedNetworkHasItsOwnUDPPortAndIsNeverMadeOfTheTunnelInClear() throws {
+    let found = Self.standing(try Self.input())
+    let wanted = Self.desired(try Self.input(encryption: .required))
+    let tunnel = try #require(wanted.networks[Self.blue]?.tunnels["wx77"])
+    #expect(tunnel.kind == .vxlan(port: 7679))
+    let steps = changes(from: found, to: wanted)
+    #expect(
+      steps.first
+        == .removeTunnel(name: "wx77", alias: OverlayAlias(pool: "lab", network: Self.blue), serves: nil))
+    #expect(steps.dropFirst().first == .ensureTunnel(tunnel))
   }
 
   @Test func theSameStatesGiveTheSamePlan() throws {
