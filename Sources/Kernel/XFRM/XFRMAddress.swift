@@ -2,7 +2,7 @@ import CNetlink
 import Glibc
 import Wire
 
-/// Addresses and identifiers in the kernel's form: 16 bytes in the order of the wire, of which IPv4 uses the first four.
+/// Addresses and identifiers in the kernel's form: 16 bytes in the order of the wire; IPv4 uses the first four.
 enum XFRMAddress {
   static func kernel(_ address: IPAddress) -> xfrm_address_t {
     var result = xfrm_address_t()
