@@ -17,7 +17,11 @@ extension Associations {
     let epoch = max(relation.peer.epoch, peer.epoch)
     if epoch != relation.peer.epoch || !peer.isReachable { relation.repetition = nil }
     relation.peer = Peer(epoch: epoch, vtep: peer.vtep, isReachable: peer.isReachable)
-    if hasMoved { relation.abandonOutbound() }
+    if hasMoved {
+      relation.abandonOutbound()
+      // The peer draws an epoch of its own for its new address, and with that no other is needed.
+      delayRepair(of: host, until: now + configuration.leastRekeyInterval * 2)
+    }
     relations[host] = relation
     return (hasMoved ? bind(now: now) : []) + settle(host, now: now)
   }

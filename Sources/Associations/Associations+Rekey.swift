@@ -28,6 +28,17 @@ extension Associations {
     request(.lost(peer), at: max(now, repairs[peer]?.notBefore ?? now), now: now)
   }
 
+  private var freshRepair: Backoff {
+    Backoff(first: configuration.repairInterval, longest: configuration.longestRepairInterval)
+  }
+
+  /// A repair that another host is thought to make needless.
+  mutating func delayRepair(of host: HostID, until time: Instant) {
+    var repair = repairs[host] ?? freshRepair
+    repair.wait(until: time)
+    repairs[host] = repair
+  }
+
   mutating func draw(_ reason: RekeyReason, now: Instant) -> [Effect] {
     // The end of the range is out of reach at one epoch a second; there the last epoch goes on.
     let (next, overflow) = number.addingReportingOverflow(1)
@@ -37,9 +48,9 @@ extension Associations {
       return []
     }
     for host in roster where needsRepair(host) {
-      repairs[
-        host, default: Backoff(first: configuration.repairInterval, longest: configuration.longestRepairInterval)
-      ].failed(now: now)
+      var repair = repairs[host] ?? freshRepair
+      repair.failed(now: now)
+      repairs[host] = repair
     }
     number = next
     drawnAt = now

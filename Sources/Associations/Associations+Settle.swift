@@ -111,15 +111,14 @@ extension Associations {
       // No epoch has the number 0, so this offers nothing and is answered all the same.
       case .question(let spi): .standing(epoch: 0, receiverEpoch: 0, spi: spi)
       }
-    return [.send(frame, to: host, boot: epoch.boot)]
+    // The report goes along, so that the peer need not ask for it if it has no place for the SA of this pair.
+    return [.send(frame, to: host, boot: epoch.boot)] + answer(host)
   }
 
-  /// The peer's own offer shows that it knows this host's epoch now, so an offer that it may have dropped before is made
-  /// again at once: then both directions stand one round trip after both hosts know each other.
+  /// The peer's own offer shows that it knows this host's epoch now, so what it may have dropped before is said again at
+  /// once: then both directions stand one round trip after both hosts know each other.
   mutating func hurry(_ host: HostID, now: Instant) -> [Effect] {
-    guard let repetition = relations[host]?.repetition, case .offer = repetition.content, !repetition.isHurried else {
-      return []
-    }
+    guard let repetition = relations[host]?.repetition, !repetition.isHurried else { return [] }
     relations[host]?.repetition = Repetition(repetition.content, first: configuration.offerInterval, now: now)
     relations[host]?.repetition?.isHurried = true
     return say(host, now: now)

@@ -22,5 +22,8 @@ struct Backoff: Sendable {
     interval = min(interval * 2, longest)
   }
 
+  /// Not before this, whatever else holds.
+  mutating func wait(until time: Instant) { notBefore = max(notBefore ?? time, time) }
+
   mutating func succeeded() { self = Backoff(first: first, longest: longest) }
 }

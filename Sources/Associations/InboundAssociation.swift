@@ -20,11 +20,10 @@ struct InboundAssociation: Sendable {
   var spi: SPI { association.spi }
   var isDead: Bool { deadSince != nil }
 
-  /// Death is final: only the first word of it counts.
+  /// Death is final: of its time only the first word counts.
   mutating func die(now: Instant, freeAt: Instant) {
-    guard deadSince == nil else { return }
-    deadSince = now
-    self.freeAt = freeAt
+    deadSince = deadSince ?? now
+    self.freeAt = min(self.freeAt ?? freeAt, freeAt)
   }
 
   /// Whether the peer, at these epochs (of its own and of this host), will never move to it.
