@@ -9,39 +9,59 @@ enum ESPModules {
     let advice =
       switch code {
       case EPROTONOSUPPORT, EOPNOTSUPP, ENOENT, ENOSYS:
-        missing(registered(), saysCryptography: message?.contains("cryptographic") ?? false)
+        missing(
+          registered(), hasSeqiv: isThere("seqiv"), saysCryptography: message?.contains("cryptographic") ?? false)
       default: nil as String?
       }
     let algorithm = "with \(XFRMState.algorithm)"
     return .refused(
-      operation: operation, object: advice.map { "\(algorithm) (\($0))" } ?? algorithm, code: code, message: message)
+      operation: operation, object: advice.map { "\(algorithm) (\($0))" } ?? algorithm,
+      // What was not found is a module, not the SA.
+      code: code == ENOENT ? EOPNOTSUPP : code, message: message)
   }
 
   /// - Parameters:
   ///   - names: the algorithms in /proc/crypto.
+  ///   - hasSeqiv: the IV generator, which is in no list of algorithms, is loaded or built in.
   ///   - saysCryptography: the kernel has ESP and failed at "cryptographic operations".
-  static func missing(_ names: Set<String>, saysCryptography: Bool) -> String {
+  static func missing(_ names: Set<String>, hasSeqiv: Bool, saysCryptography: Bool) -> String {
     if !saysCryptography, !names.contains(XFRMState.algorithm) {
       return "load the modules esp4, esp6, gcm and seqiv"
     }
     var modules: [String] = []
-    if !names.contains(where: { $0.contains("gcm(aes)") || $0.contains("gcm_base(") }) { modules.append("gcm") }
-    if !names.contains("stdrng") { modules.append("drbg (with jitterentropy_rng)") }
-    // With a random generator and GCM it can only be the one that shows in no list.
-    if modules.isEmpty { modules.append("seqiv") }
-    return "load the module \(modules.joined(separator: " and "))"
+    if !names.contains("gcm(aes)"), !names.contains(XFRMState.algorithm) { modules.append("gcm") }
+    if !hasSeqiv { modules.append("seqiv") }
+    // The generator asks for random numbers first, so without it nobody knows yet whether they are there.
+    if hasSeqiv, !names.contains("stdrng") { modules.append("drbg (with jitterentropy_rng)") }
+    return modules.isEmpty
+      ? "load the modules seqiv and drbg" : "load the module \(modules.joined(separator: " and "))"
+  }
+
+  private static func isThere(_ module: String) -> Bool {
+    if access("/sys/module/\(module)", F_OK) == 0 { return true }
+    var system = utsname()
+    guard uname(&system) == 0 else { return false }
+    let release = withUnsafeBytes(of: system.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    return lines("/lib/modules/\(release)/modules.builtin").contains { $0.hasSuffix("/\(module).ko") }
   }
 
   private static func registered() -> Set<String> {
-    guard let file = fopen("/proc/crypto", "re") else { return [] }
+    Set(
+      lines("/proc/crypto").compactMap { line in
+        let parts = line.split(separator: ":", maxSplits: 1).map { $0.split(whereSeparator: \.isWhitespace) }
+        return parts.count == 2 && parts[0] == ["name"] ? parts[1].first.map(String.init) : nil
+      })
+  }
+
+  private static func lines(_ path: String) -> [String] {
+    guard let file = fopen(path, "re") else { return [] }
     defer { fclose(file) }
-    var names: Set<String> = []
+    var lines: [String] = []
     var line = [CChar](repeating: 0, count: 512)
     while fgets(&line, Int32(line.count), file) != nil {
-      let text = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-      let parts = text.split(separator: ":", maxSplits: 1).map { $0.split(whereSeparator: \.isWhitespace) }
-      if parts.count == 2, parts[0] == ["name"], let name = parts[1].first { names.insert(String(name)) }
+      let bytes = line.prefix { $0 != 0 && $0 != 10 }.map(UInt8.init(bitPattern:))
+      lines.append(String(decoding: bytes, as: UTF8.self))
     }
-    return names
+    return lines
   }
 }
