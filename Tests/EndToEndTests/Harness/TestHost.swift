@@ -86,8 +86,11 @@ final class TestHost {
 
   /// `weft` on this host, whatever it answers.
   func attempt(_ words: [String], within seconds: Double = 70) throws -> Answer {
-    try run([TestRun.weft, "--socket", socket] + words, within: seconds)
+    try run([TestRun.weft, "--socket", socket] + Self.patience + words, within: seconds)
   }
+
+  /// The command line's own limit is longer where everything is slower.
+  private static let patience = TestRun.patience > 1 ? ["--timeout", "\(Int(60 * TestRun.patience))"] : []
 
   func attempt(_ words: String...) throws -> Answer { try attempt(words) }
 
