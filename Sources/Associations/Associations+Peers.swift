@@ -37,6 +37,7 @@ extension Associations {
   package mutating func localAddress(_ vtep: VTEP, now: Instant) -> [Effect] {
     guard vtep != local else { return [] }
     local = vtep
+    isAwaitingEpoch = isStarted
     for host in roster {
       relations[host]?.abandonOutbound()
       relations[host]?.abandonInbound(now: now, retirement: configuration.shortestRetirement)

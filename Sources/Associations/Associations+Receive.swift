@@ -58,8 +58,9 @@ extension Associations {
   private mutating func reported(_ pair: EpochPair, _ spi: SPI?, by host: HostID, now: Instant) -> [Effect] {
     guard var relation = relations[host] else { return [] }
     let named = spi.flatMap { spi in relation.inbound.first { $0.spi == spi } }
-    // Frames under the SA that was in use may be on their way. Where none is, none are.
-    let freeAt = spi == nil ? now : now + configuration.shortestRetirement
+    // Frames under the SA that was in use before may be on their way. A peer that sends by none that stands here was not
+    // moving from one to another.
+    let freeAt = named == nil ? now : now + configuration.shortestRetirement
     for index in relation.inbound.indices where relation.inbound[index].spi != spi {
       let other = relation.inbound[index]
       guard other.isOvertaken(own: pair.own, peer: pair.peer) || named.map({ other.isOlder(than: $0) }) ?? false else {

@@ -53,6 +53,7 @@ extension Associations {
       repairs[host] = repair
     }
     number = next
+    isAwaitingEpoch = false
     drawnAt = now
     let interval = configuration.rekeyInterval * spread(configuration.rekeyJitter) / 1000
     rekeyAt = now + max(interval, configuration.leastRekeyInterval)

@@ -15,6 +15,9 @@ package struct Associations: Sendable {
   /// Where this host's tunnels end.
   package internal(set) var local: VTEP
 
+  /// No epoch was drawn since `local` changed: others may know the present one with the old address, so nothing new is
+  /// set up under it.
+  var isAwaitingEpoch = false
   var generator: SeededGenerator
   /// The number of the own epoch; 0 before the start.
   var number: UInt64 = 0
@@ -57,7 +60,7 @@ package struct Associations: Sendable {
 
   /// Names the newest pair with a host; nil as long as one end has no epoch.
   func currentPair(with peer: Peer) -> EpochPair? {
-    guard isStarted, peer.epoch.number > 0 else { return nil }
+    guard isStarted, !isAwaitingEpoch, peer.epoch.number > 0 else { return nil }
     return EpochPair(own: number, peer: peer.epoch)
   }
 
