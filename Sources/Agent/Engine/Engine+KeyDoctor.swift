@@ -50,6 +50,13 @@ extension Engine {
       switch view.state {
       case .established:
         let counts = "\(view.packetsSent) packets sent and \(view.packetsReceived) received by the present SAs"
+        if view.packetsSent > 0, view.packetsReceived == 0 {
+          return API.Check(
+            name: name, status: .warning,
+            message:
+              "They stand, but of \(view.packetsSent) packets sent none was answered: if guests of both hosts talk to each other, open IP protocol 50 (ESP) between the hosts."
+          )
+        }
         guard view.integrityFailures + view.replayed > 0 else {
           return API.Check(name: name, status: .ok, message: "They stand in both directions; \(counts).")
         }

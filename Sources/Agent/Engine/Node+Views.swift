@@ -139,7 +139,8 @@ extension Node {
       hosts: API.HostCounts(
         alive: count(.alive), suspect: count(.suspect), agentDown: count(.agentDown), dead: count(.dead)),
       networks: registry.networks.count, bindings: registry.bindings.count,
-      epochs: hosts.filter { $0.epoch > 0 }.map { API.KeyEpoch(host: $0.name, epoch: $0.epoch) }, keys: keyCounts,
+      epochs: hosts.filter { $0.epoch > 0 }.map { API.KeyEpoch(host: $0.name, epoch: $0.epoch) }
+        .sorted { $0.host < $1.host }, keys: keyCounts,
       problems: problems)
   }
 }

@@ -30,7 +30,7 @@ import Wire
   @Test("An SA opens one direction to one host, for every kind of traffic, and the blocks stay") func opened() throws {
     var policies = ProtectionPolicies(greKeys: [try #require(VNI(77))])
     let closed = policies.wanted
-    policies.outbound[Self.ends] = try #require(SPI(0x1234))
+    policies.outbound[Self.ends] = SPI(0x1234)
     let outbound = policies.wanted.subtracting(closed)
     let out = XFRMPolicy.Action.protect(source: Self.own, destination: Self.other, spi: 0x1234)
     #expect(

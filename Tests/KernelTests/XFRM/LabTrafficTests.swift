@@ -48,7 +48,7 @@ import Wire
   @Test func aPacketThatComesAgainAndOneThatWasChangedAreDroppedAndCounted() throws {
     let pair = try TunnelPair()
     let kernels = try protect(pair)
-    let forger = try pair.a.run { try Witness("eth0") }
+    let forger = try pair.a.run { try UnderlayWitness("eth0") }
     _ = pair.witness.receive()
     #expect(try pair.isOpen())
     let packet = try #require(pair.witness.receive().compactMap(SeenPacket.init).first { $0.isESP })
@@ -71,7 +71,7 @@ import Wire
   @Test func aPacketThatIsLateButInTheWindowIsTakenAndOneBeforeItIsNot() throws {
     let pair = try TunnelPair()
     let kernels = try protect(pair)
-    let forger = try pair.a.run { try Witness("eth0") }
+    let forger = try pair.a.run { try UnderlayWitness("eth0") }
     // b does not hear the first two.
     try pair.b.run {
       try sh("nft 'add table ip held; add chain ip held c { type filter hook prerouting priority -400; }'")

@@ -21,7 +21,7 @@ final class TunnelPair {
   let vtepA: VTEP
   let vtepB: VTEP
   /// What comes to b from the wire.
-  let witness: Witness
+  let witness: UnderlayWitness
 
   var traffic: XFRMPolicy.Traffic { kind == .vxlan ? .udp(port: Self.port) : .gre(key: Self.number) }
 
@@ -60,7 +60,7 @@ final class TunnelPair {
           """)
       }
     }
-    witness = try b.run { try Witness("eth0") }
+    witness = try b.run { try UnderlayWitness("eth0") }
   }
 
   /// Whether the hosts reach each other through the tunnel.
@@ -103,7 +103,7 @@ final class TunnelPair {
 }
 
 /// Sees every frame that comes in on an interface, and can send there.
-final class Witness {
+final class UnderlayWitness {
   private let tap: VIFTap
 
   /// In the calling thread's namespace.
