@@ -49,11 +49,12 @@ extension KernelNetwork {
         $0.put(GREAttribute.local, bytes: spec.local.bytes)
         $0.put(GREAttribute.remote, bytes: spec.remote.bytes)
         $0.put(GREAttribute.ttl, u8: GRESpec.ttl)
-        $0.put(GREAttribute.trafficClass, u8: 0)
         if spec.local.isV6 {
-          // The extension header would travel in clear, in front of ESP.
+          $0.put(GREAttribute.flowInformation, u32: 0)
+          // The extension header with a limit would travel in clear, in front of ESP.
           $0.put(GREAttribute.flags, u32: GREAttribute.noEncapsulationLimit)
         } else {
+          $0.put(GREAttribute.trafficClass, u8: 0)
           // With a fixed TTL the kernel takes nothing else.
           $0.put(GREAttribute.pathMTUDiscovery, u8: 1)
         }

@@ -54,14 +54,15 @@ package struct Link: Equatable, Sendable {
     package var local: IPAddress?
     package var remote: IPAddress?
     package var ttl: UInt8
-    package var trafficClass: UInt8
+    /// As each outer packet has it: the octet of IPv4, or traffic class and flow label of IPv6 (RFC 8200 section 3).
+    package var trafficClass: UInt32
     /// IPv4: the outer packet says not to fragment it.
     package var pathMTUDiscovery: Bool
-    /// IPv6: the outer packet carries a limit of encapsulations in an extension header.
-    package var hasEncapsulationLimit: Bool
+    /// IPv6: `IP6_TNL_F_…` of `linux/ip6_tunnel.h`, without those that the kernel finds by itself.
+    package var flags: UInt32
     /// The interface that it is bound to; 0 for none.
     package var lower: UInt32
-    /// In UDP (FOU, GUE), or with ends that each frame brings along: never ours.
+    /// In UDP (FOU, GUE), with ends that each frame brings along, routed by a mark, or fragmented: never ours.
     package var isSpecial: Bool
   }
 

@@ -79,7 +79,8 @@ package struct GRESpec: Hashable, Sendable {
   var settings: Link.GRE {
     Link.GRE(
       isV6: local.isV6, inputKey: vni.value, outputKey: vni.value, local: local, remote: remote, ttl: Self.ttl,
-      trafficClass: 0, pathMTUDiscovery: !local.isV6, hasEncapsulationLimit: false, lower: 0, isSpecial: false)
+      trafficClass: 0, pathMTUDiscovery: !local.isV6, flags: local.isV6 ? GREAttribute.noEncapsulationLimit : 0,
+      lower: 0, isSpecial: false)
   }
 }
 
