@@ -67,6 +67,7 @@ import Wire
         case 2:
           kernel.networks[PlanTests.blue]?.tunnels[name]?.bridge = nil
           kernel.networks[PlanTests.blue]?.tunnels[name]?.floods = false
+        case 3: kernel.networks[PlanTests.blue]?.tunnels[name]?.bridge = "strange"
         default: break
         }
       }
