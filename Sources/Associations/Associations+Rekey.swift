@@ -19,7 +19,11 @@ extension Associations {
     guard isStarted else { return [] }
     let due = drawnAt.map { max(at, $0 + configuration.leastRekeyInterval) } ?? at
     if due <= now { return draw(reason, now: now) }
-    if pendingRekey.map({ due < $0.at }) ?? true { pendingRekey = (due, reason) }
+    // Of two reasons at one time the one that may turn out to be none gives way.
+    if let pendingRekey, (pendingRekey.at, pendingRekey.reason.isRepair ? 1 : 0) <= (due, reason.isRepair ? 1 : 0) {
+      return []
+    }
+    pendingRekey = (due, reason)
     return []
   }
 
@@ -52,6 +56,11 @@ extension Associations {
       repair.failed(now: now)
       repairs[host] = repair
     }
+    // What was asked for under the last epoch and is not answered yet cannot be derived any more.
+    for host in roster {
+      relations[host]?.installing = nil
+      relations[host]?.switching = nil
+    }
     number = next
     isAwaitingEpoch = false
     drawnAt = now
@@ -63,6 +72,11 @@ extension Associations {
     return [.drawEpoch(number), .event(.rekeyed(epoch: number, reason))] + roster.flatMap { settle($0, now: now) }
   }
 
+  /// What had to be repaired may have been made good by the peer's new epoch. Others that need an epoch ask again.
+  func isNeeded(_ reason: RekeyReason) -> Bool {
+    if case .lost(let host) = reason { needsRepair(host) } else { true }
+  }
+
   /// The keys of the newest pair were used up without an SA that stands now: only another epoch helps.
   func needsRepair(_ host: HostID) -> Bool {
     guard let relation = relations[host], let pair = currentPair(with: relation.peer) else { return false }
@@ -72,4 +86,8 @@ extension Associations {
       relation.spent.outbound == pair && relation.switching == nil && relation.usableOutbound?.pair != pair
     return lacksInbound || lacksOutbound
   }
+}
+
+extension RekeyReason {
+  fileprivate var isRepair: Bool { if case .lost = self { true } else { false } }
 }

@@ -43,8 +43,9 @@ extension Associations {
       effects += strangers.map { .remove($0.association) }
       strangers = []
     }
-    if let pendingRekey, pendingRekey.at <= now {
-      effects += draw(pendingRekey.reason, now: now)
+    if let due = pendingRekey, due.at <= now {
+      pendingRekey = nil
+      if isNeeded(due.reason) { effects += draw(due.reason, now: now) }
     } else if let rekeyAt, rekeyAt <= now {
       effects += request(.time, at: now, now: now)
     }

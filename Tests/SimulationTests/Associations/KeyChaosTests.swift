@@ -55,7 +55,7 @@ struct KeyChaosTests {
   func aKernelThatRefusesNowAndThenOnlyDelays(seed: UInt64) {
     let faults = KeyPool.Faults(spiTaken: 100, refused: 100, burnt: 50)
     var pool = Self.storm(hosts: 2 + Int(seed % 3), seed: seed, steps: 25, faults: faults)
-    pool.run(for: .seconds(100))
+    pool.quiet(for: .seconds(100))
     #expect(pool.allFlowsStand())
     #expect(pool.failures == [])
   }

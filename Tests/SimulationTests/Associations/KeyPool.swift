@@ -48,7 +48,7 @@ struct KeyPool {
   /// Violations, the first few.
   var failures: [String] = []
   let configuration: Associations.Configuration
-  private let packetInterval: Duration
+  private var packetInterval: Duration
 
   // What was ever done with each key, by all hosts together.
   var installed: Set<KeyName> = []
@@ -118,6 +118,13 @@ struct KeyPool {
       handle(event)
     }
     now = max(now, end)
+  }
+
+  /// Nothing happens any more for so long that all that is superseded has gone.
+  mutating func quiet(for duration: Duration = .seconds(70)) {
+    conditions = .lan
+    packetInterval = .milliseconds(200)
+    run(for: duration)
   }
 
   private mutating func handle(_ event: Event) {

@@ -38,15 +38,14 @@ struct KeyTests {
     #expect(zip(pool.epochs, before).allSatisfy { $0 >= $1 + 59 })
     #expect(pool.failures == [])
     #expect(pool.lost == 0)
-    pool.conditions = .lan
-    pool.run(for: .seconds(70))
+    pool.quiet()
     #expect(pool.isConverged())
   }
 
   /// The cut keeps away what one end says of its SAs, so the other waits with four of them.
   @Test(arguments: 1...10 as ClosedRange<UInt64>, [false, true])
   func aOneWayCutWithRekeysLosesNothingInTheOpenDirection(seed: UInt64, isNoticed: Bool) {
-    var pool = KeyPool.settled(2, seed: seed)
+    var pool = KeyPool.settled(2, seed: seed, packetInterval: .milliseconds(10))
     pool.cut(from: 1, to: 0)
     if isNoticed { pool.setReachable(false, 1, at: 0) }
     pool.rekey(0, times: 90, every: .seconds(1))
@@ -60,7 +59,7 @@ struct KeyTests {
     if isNoticed { pool.setReachable(true, 1, at: 0) }
     pool.run(for: .seconds(7))
     #expect(pool.status(0, 1)?.isConfirmed == true && pool.status(1, 0)?.isConfirmed == true)
-    pool.run(for: .seconds(70))
+    pool.quiet()
     #expect(pool.failures == [])
     #expect(pool.lost == 0)
     #expect(pool.isConverged())
@@ -78,8 +77,7 @@ struct KeyTests {
       pool.run(for: .milliseconds(Int.random(in: 1...1500, using: &pool.generator)))
     }
     #expect(pool.lost == 0)
-    pool.conditions = .lan
-    pool.run(for: .seconds(80))
+    pool.quiet()
     #expect(pool.failures == [])
     #expect(pool.isConverged())
   }
@@ -95,7 +93,7 @@ struct KeyTests {
       pool.run(for: .seconds(1))
       #expect(pool.allFlowsStand())
     }
-    pool.run(for: .seconds(70))
+    pool.quiet()
     #expect(pool.failures == [])
     #expect(pool.isConverged())
   }
@@ -108,7 +106,7 @@ struct KeyTests {
       pool.run(for: .seconds(3))
       #expect(pool.allFlowsStand())
     }
-    pool.run(for: .seconds(70))
+    pool.quiet()
     #expect(pool.failures == [])
     #expect(pool.isConverged())
   }
@@ -122,7 +120,7 @@ struct KeyTests {
     }
     pool.run(for: .seconds(2))
     #expect(pool.allFlowsStand())
-    pool.run(for: .seconds(70))
+    pool.quiet()
     #expect(pool.failures == [])
     #expect(pool.isConverged())
   }
@@ -137,7 +135,7 @@ struct KeyTests {
     for index in [0, 2, 3] {
       #expect(pool.hosts[index].kernel.associations.allSatisfy { $0.remote != gone })
     }
-    pool.run(for: .seconds(70))
+    pool.quiet()
     #expect(pool.failures == [])
     #expect(pool.lost == 0)
     #expect(pool.isConverged())
