@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Every test of Weft: packages that are missing, a debug build, format, arrows, unit tests, simulation, kernel tests, end
 # to end tests with the real binaries, a short run of the fuzz targets, the quickstart and a short run of the benchmark
-# with a release build.
+# with a release build, and in a virtual machine with a full kernel the kernel tests and those of encrypted networks.
 # The last line counts them: `N passed, M failed`; the exit code is not 0 if one failed.
 #
-#   sudo Tests/run.sh [STAGE ...]     all stages, or some of: style unit simulation kernel end-to-end fuzz quickstart bench
+#   sudo Tests/run.sh [STAGE ...]     all stages, or some of:
+#                                     style unit simulation kernel end-to-end fuzz quickstart lab bench
 set -uo pipefail
 export LC_ALL=C.UTF-8
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stages=("$@")
-((${#stages[@]} > 0)) || stages=(style unit simulation kernel end-to-end fuzz quickstart bench)
+((${#stages[@]} > 0)) || stages=(style unit simulation kernel end-to-end fuzz quickstart lab bench)
 passed=0
 failed=0
 failures=()
@@ -46,6 +47,7 @@ check() {
 packages=(
   build-essential pkg-config libnl-3-dev libnl-route-3-dev libssl-dev
   iproute2 nftables tcpdump iperf3 dnsmasq-base udhcpc socat jq iputils-ping iputils-arping procps util-linux
+  qemu-system-x86 busybox-static cpio e2fsprogs kmod ebtables hostname python3-scapy
 )
 missing=()
 for package in "${packages[@]}"; do
@@ -63,7 +65,7 @@ command -v swift > /dev/null || give_up "there is no Swift toolchain in PATH: in
 
 # ---------------------------------------------------------------------------------------------- build
 
-if wanted unit || wanted simulation || wanted kernel || wanted end-to-end; then
+if wanted unit || wanted simulation || wanted kernel || wanted end-to-end || wanted lab; then
   say "debug build with tests"
   swift build --build-tests --explicit-target-dependency-import-check error 2>&1 | tee "$logs/build"
   ((PIPESTATUS[0] == 0)) || give_up "the debug build"
@@ -72,13 +74,20 @@ fi
 
 # ---------------------------------------------------------------------------------------------- tests of Swift
 
-# suite STAGE SECONDS TARGET OPTIONS...: the tests of one target; a run that crashed or hung counts as a failure.
+# suite STAGE SECONDS TARGET OPTIONS...: the tests of one target.
 suite() {
-  local stage=$1 seconds=$2 target=$3 status log=$logs/$3
+  local stage=$1 seconds=$2 target=$3
   shift 3
   say "$stage tests: $target"
-  timeout --kill-after=30 "$seconds" \
-    swift test --skip-build --disable-xctest --filter "^$target\\." "$@" 2>&1 | tee "$log" | grep -v '^◇ Test case '
+  count "$target" "$seconds" timeout --kill-after=30 "$seconds" \
+    swift test --skip-build --disable-xctest --filter "^$target\\." "$@"
+}
+
+# count TARGET SECONDS COMMAND...: counts the tests that a command runs; a run that crashed or hung counts as a failure.
+count() {
+  local target=$1 seconds=$2 status log=$logs/$1
+  shift 2
+  "$@" 2>&1 | tee "$log" | grep -v '^◇ Test case '
   status=${PIPESTATUS[0]}
   local good bad skipped
   good=$(grep -E '^✔ Test ' "$log" | grep -vE '^✔ Test (run|case) ' | grep -c ' passed after ')
@@ -113,7 +122,7 @@ sweep() {
 if wanted style; then
   say "style"
   check "the format of every Swift file" swift format lint --strict -r Sources Tests Package.swift
-  for script in Deploy/*.sh Tests/*.sh Tests/Bench/*.sh Tests/Fuzz/*.sh .ci/run; do
+  for script in Deploy/*.sh Tests/*.sh Tests/Bench/*.sh Tests/Fuzz/*.sh Tests/Lab/*.sh .ci/run; do
     check "the syntax of $script" bash -n "$script"
   done
   Tests/arrows.sh | tee "$logs/arrows"
@@ -148,6 +157,15 @@ fi
 if wanted quickstart; then
   say "quickstart"
   check "the quickstart" Deploy/quickstart.sh
+fi
+# By the release binaries of the quickstart if they are there: the machine has no KVM and is slow.
+if wanted lab; then
+  say "kernel lab: KernelTests"
+  count "KernelTests in the lab" 600 env WEFT_LAB_SECONDS=600 Tests/Lab/run.sh '^KernelTests\.'
+  say "kernel lab: encrypted networks"
+  count "EndToEndTests in the lab" 1500 env WEFT_LAB_SECONDS=1500 WEFT_LAB_OUTPUT="$logs/lab" \
+    Tests/Lab/run.sh '^EndToEndTests\.EndToEnd/Encrypted' --no-parallel
+  check "another implementation of ESP opens the packets" Tests/Lab/open-esp.py "$logs/lab"
 fi
 if wanted bench; then
   say "benchmark, short"

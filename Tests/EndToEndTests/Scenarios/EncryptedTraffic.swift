@@ -17,7 +17,11 @@ extension EndToEnd.Encrypted {
 
         let sealed = try Witness(pool)
         try marked(guests, blue)
-        for host in pool.hosts { try keepKeys(of: host, as: "\(carriage.testDescription).\(host.name).xfrm") }
+        try keep("\(blue.vni)", as: "\(carriage.testDescription).vni", in: pool)
+        for host in pool.hosts {
+          let states = try host.namespace.ip("xfrm", "state")
+          try keep(states, as: "\(carriage.testDescription).\(host.name).xfrm", in: pool)
+        }
         try sealed.stop(keepingAs: "\(carriage.testDescription).pcap").expectSealed([Self.mark], atLeast: 50)
 
         let witness = try Witness(pool)
@@ -44,10 +48,10 @@ extension EndToEnd.Encrypted {
         guests[1].ipv4)
     }
 
-    /// What another program needs to open the packets that were seen.
-    private func keepKeys(of host: TestHost, as name: String) throws {
-      let path = host.directory + "/xfrm"
-      try Files.write(try host.namespace.ip("xfrm", "state").utf8, to: path)
+    /// What another program needs to open the packets that were seen: see `Tests/Lab/open-esp.py`.
+    private func keep(_ text: String, as name: String, in pool: TestPool) throws {
+      let path = pool.path(name)
+      try Files.write(text.utf8, to: path)
       try TestRun.keep(path, as: name)
     }
 

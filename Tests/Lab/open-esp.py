@@ -1,0 +1,109 @@
+#!/usr/bin/python3
+"""Opens the packets that the lab's witness saw with another implementation of ESP (scapy's, on Debian's python3-scapy).
+
+  Tests/Lab/open-esp.py DIRECTORY
+
+DIRECTORY holds for each kind of network NAME: NAME.pcap, the frames of the underlay; NAME.HOST.xfrm, what
+`ip xfrm state` said on each host; NAME.vni, the number of the network. Every packet of ESP has to be one of
+RFC 4303 in transport mode with AES-256-GCM of RFC 4106, a 16-byte ICV and extended sequence numbers, and has to hold
+VXLAN (RFC 7348) or GRE with a key (RFC 2890) with that number; the marked payload has to come out.
+
+Prints one line a network, `✔` or `✘`, and ends with 1 if there is a `✘` or no network.
+"""
+
+import pathlib
+import re
+import sys
+
+from scapy.layers.inet import GRE, IP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.ipsec import ESP, SecurityAssociation
+from scapy.utils import PcapReader
+
+MARK = b"weft-is-unseen!!"
+VXLAN_PORT = 7679
+ETHERNET_IN_GRE = 0x6558
+
+
+class Wrong(Exception):
+    """What is not as it has to be."""
+
+
+def associations(texts):
+    """SAs by (destination, SPI), from what `ip xfrm state` says."""
+    found = {}
+    for text in texts:
+        for block in re.split(r"^(?=src )", text, flags=re.M):
+            head = re.search(r"src (\S+) dst (\S+)\s+proto esp spi (0x[0-9a-f]+) reqid \S+ mode (\S+)", block)
+            if not head:
+                continue
+            _, destination, spi, mode = head.groups()
+            aead = re.search(r"aead rfc4106\(gcm\(aes\)\) 0x([0-9a-f]{72}) 128\s", block)
+            window = re.search(r"replay_window (\d+)", block)
+            if mode != "transport" or not aead:
+                raise Wrong(f"the SA {spi} is not AES-256-GCM in transport mode")
+            if "esn" not in block or not window or int(window.group(1)) < 1024:
+                raise Wrong(f"the SA {spi} has no extended sequence numbers or too small a window")
+            found[destination, int(spi, 16)] = bytes.fromhex(aead.group(1))
+    return found
+
+
+def number_inside(packet, encapsulation):
+    """The network's number in the tunnel header, and the guest's frame."""
+    if encapsulation == "vxlan":
+        if UDP not in packet or packet[UDP].dport != VXLAN_PORT:
+            raise Wrong(f"there is no VXLAN inside: {packet.summary()}")
+        data = bytes(packet[UDP].payload)
+        if data[0] != 0x08:
+            raise Wrong(f"the flags of VXLAN are {data[0]:#x}")
+        return int.from_bytes(data[4:7], "big"), data[8:]
+    if GRE not in packet or packet[GRE].proto != ETHERNET_IN_GRE or not packet[GRE].key_present:
+        raise Wrong(f"there is no GRE with a key inside: {packet.summary()}")
+    return packet[GRE].key, bytes(packet[GRE].payload)
+
+
+def open_all(capture, keys, encapsulation, number):
+    """Opens every packet of ESP; how many there were, and how many frames of the guests carry the mark."""
+    opened, marked = 0, 0
+    for frame in PcapReader(str(capture)):
+        if ESP not in frame:
+            continue
+        outer = frame[IPv6] if IPv6 in frame else frame[IP]
+        spi = frame[ESP].spi
+        key = keys.get((outer.dst, spi))
+        if key is None:
+            raise Wrong(f"no host has the SA {spi:#x} to {outer.dst}")
+        # 32 bytes of key, then the 4 bytes of salt (RFC 4106 section 8.1).
+        association = SecurityAssociation(ESP, spi=spi, crypt_algo="AES-GCM", crypt_key=key, esn_en=True, esn=0)
+        inside, guest = number_inside(association.decrypt(outer), encapsulation)
+        if inside != number:
+            raise Wrong(f"a packet of network {inside:#x}, not {number:#x}")
+        opened += 1
+        marked += MARK in guest
+    return opened, marked
+
+
+def check(capture):
+    name = capture.stem
+    texts = [path.read_text() for path in sorted(capture.parent.glob(f"{name}.*.xfrm"))]
+    number = int(capture.with_suffix(".vni").read_text())
+    opened, marked = open_all(capture, associations(texts), name.split("-")[0], number)
+    if opened < 50 or marked < 50:
+        raise Wrong(f"{opened} packets opened, {marked} of them with the mark: too few to tell")
+    return f"{opened} packets opened by scapy, {marked} of them with the mark"
+
+
+def main():
+    captures = sorted(pathlib.Path(sys.argv[1]).glob("*.pcap"))
+    wrong = not captures
+    for capture in captures:
+        try:
+            print(f"✔ {capture.stem}: {check(capture)}")
+        except Exception as error:  # An ICV that does not fit is an exception of scapy's own.
+            print(f"✘ {capture.stem}: {type(error).__name__}: {error}")
+            wrong = True
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
