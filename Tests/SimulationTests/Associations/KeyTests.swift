@@ -46,6 +46,7 @@ struct KeyTests {
   @Test(arguments: 1...10 as ClosedRange<UInt64>, [false, true])
   func aOneWayCutWithRekeysLosesNothingInTheOpenDirection(seed: UInt64, isNoticed: Bool) {
     var pool = KeyPool.settled(2, seed: seed, packetInterval: .milliseconds(10))
+    pool.conditions = NetworkConditions(longestDelay: .milliseconds(40))
     pool.cut(from: 1, to: 0)
     if isNoticed { pool.setReachable(false, 1, at: 0) }
     pool.rekey(0, times: 90, every: .seconds(1))
@@ -53,7 +54,8 @@ struct KeyTests {
     pool.run(for: .seconds(90))
     let open = pool.flows[0][1]
     #expect(open.lost == 0)
-    #expect(open.delivered >= open.sent - 1)
+    // The rest is on its way.
+    #expect(open.delivered >= open.sent - 5)
     if !isNoticed { #expect(pool.status(0, 1)?.isWaiting == true || pool.status(1, 0)?.isWaiting == true) }
     pool.heal()
     if isNoticed { pool.setReachable(true, 1, at: 0) }
