@@ -11,6 +11,9 @@ import Wire
       let kernel = try KernelNetwork()
       try kernel.ensureBridge(Specs.bridge())
       let tunnel = try kernel.ensureVXLAN(try Specs.vxlan("192.0.2.1")).index
+      // Where the kernel has GRE.
+      _ = try? sh("ip link add g4 type gretap local 192.0.2.1 remote 192.0.2.2 key 7")
+      _ = try? sh("ip link add g6 type ip6gretap local 2001:db8::1 remote 2001:db8::2 key 7")
       try kernel.replaceRemote(.test(5), tunnel: tunnel, .v4(0xc000_0209))
       for (type, family) in [(18, UInt8(0)), (30, 7), (22, 0)] {
         let request =
