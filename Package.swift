@@ -115,7 +115,7 @@ let package = Package(
     .testTarget(
       name: "SimulationTests", dependencies: ["Associations", "Membership", "Registry", "Wire"], swiftSettings: strict),
     .testTarget(
-      name: "KernelTests", dependencies: ["Agent", "Kernel", "Overlay", "Registry", "CLinux", "Wire"],
+      name: "KernelTests", dependencies: ["Agent", "Associations", "Kernel", "Overlay", "Registry", "CLinux", "Wire"],
       swiftSettings: strict),
     .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "Wire"], swiftSettings: strict),
   ]

@@ -11,9 +11,10 @@ extension Associations {
     consider(rekeyAt)
     consider(pendingRekey?.at)
     if !strangers.isEmpty { consider(strangersEnd) }
-    for relation in relations.values where relation.peer.isReachable {
-      consider(relation.repetition?.nextAt)
+    for relation in relations.values {
       for association in relation.inbound { consider(association.deadSince.map { $0 + configuration.retirement }) }
+      guard relation.peer.isReachable else { continue }
+      consider(relation.repetition?.nextAt)
       guard let pair = currentPair(with: relation.peer), isMissing(pair, in: relation) else { continue }
       consider(installTime(in: relation))
     }
@@ -49,8 +50,9 @@ extension Associations {
     } else if let rekeyAt, rekeyAt <= now {
       effects += request(.time, at: now, now: now)
     }
-    for host in roster where relations[host]?.peer.isReachable ?? false {
+    for host in roster {
       effects += retire(host, now: now)
+      guard relations[host]?.peer.isReachable ?? false else { continue }
       effects += settle(host, now: now)
       if let due = relations[host]?.repetition?.nextAt, due <= now { effects += say(host, now: now) }
     }

@@ -20,6 +20,14 @@ extension Associations {
     roster.flatMap { relations[$0]?.all ?? [] } + strangers.map(\.association)
   }
 
+  /// Whether policies are to point to this outbound SA.
+  package func isInUse(_ association: Association) -> Bool {
+    guard let host = association.peer else {
+      return strangers.contains { $0.association == association && $0.isInUse }
+    }
+    return relations[host]?.usableOutbound?.association == association
+  }
+
   /// The SA that the kernel knows by this destination and SPI.
   package func association(destination: VTEP, spi: SPI) -> Association? {
     all.first { $0.spi == spi && $0.destination == destination }

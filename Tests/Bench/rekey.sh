@@ -14,7 +14,7 @@
 #   COUNT           rekeys of each part, 3 to 500 (20)
 #   --here          on this machine's kernel, which has to have ESP, and netem for the delay; else in the kernel lab
 #   WEFT_BIN_DIR    use the binaries that are there
-#   WEFT_BENCH_DELAY  milliseconds that the delayed round trip is longer (100)
+#   WEFT_BENCH_DELAY  milliseconds that the delayed round trip is longer (150)
 set -euo pipefail
 export LC_ALL=C TZ=UTC
 
@@ -30,7 +30,7 @@ for word in "$@"; do
   esac
 done
 [[ $count =~ ^[0-9]+$ ]] && ((count >= 3 && count <= 500)) || { echo "rekey: give a count from 3 to 500." >&2; exit 64; }
-delay=${WEFT_BENCH_DELAY:-100}
+delay=${WEFT_BENCH_DELAY:-150}
 [[ $(id -u) -eq 0 ]] || { echo "rekey: network namespaces need root: run it with sudo." >&2; exit 1; }
 
 hosts=3
@@ -75,7 +75,7 @@ else
 fi
 
 if [[ -z $here ]]; then
-  echo "rekey: in the kernel lab; outside of it, processors are $(idle) % idle" >&2
+  echo "In the kernel lab; outside of it, processors were $(idle) % idle before"
   mkdir -p "$work/lab/Tests/Bench"
   pack_for_lab "$work/lab" "$bin/weftd" "$bin/weft"
   cp Tests/Bench/rekey.sh Tests/Bench/lab.sh "$work/lab/Tests/Bench/"
@@ -199,8 +199,19 @@ times() { # times ORDERS NOTICES...
     }' "$@"
 }
 
+# How long a command takes that only asks this host, in ms: what of the times is the program's start.
+asking() {
+  local k start end
+  for ((k = 0; k < 10; k++)); do
+    start=$EPOCHREALTIME
+    weft 1 pool status > /dev/null
+    end=$EPOCHREALTIME
+    echo $(((${end/./} - ${start/./}) / 1000))
+  done | median_and_max
+}
+
 measure() { # measure LABEL
-  local label=$1 i k start trip whole turning complete gone=0 sent=0 one all free
+  local label=$1 i k start trip whole turning ask complete gone=0 sent=0 one all free
   free=$(idle)
   for ((i = 1; i <= hosts; i++)); do
     ip netns exec "$(guest $i)" ping -i 0.01 "$(inner $((i % hosts + 1)))" > "$work/ping$i" 2>&1 &
@@ -211,6 +222,7 @@ measure() { # measure LABEL
   sleep 1
   trip=$(ip netns exec "$(host 1)" ping -c 50 -i 0.05 "$(address 2)" | sed -nE 's/.* time=([0-9.]+) ms$/\1/p' |
     median_and_max)
+  ask=$(asking)
   : > "$work/orders"
   for ((k = 1; k <= count; k++)); do
     start=$EPOCHREALTIME
@@ -221,7 +233,7 @@ measure() { # measure LABEL
   done
   sleep 1
   end_all INT "${pings[@]}"
-  end_all INT "${watchers[@]}"
+  end_all TERM "${watchers[@]}"
   pings=()
   watchers=()
   for ((i = 1; i <= hosts; i++)); do
@@ -235,10 +247,10 @@ measure() { # measure LABEL
   whole=$(cut -d' ' -f1 "$work/times" | median_and_max)
   turning=$(cut -d' ' -f2 "$work/times" | median_and_max)
   awk -v label="$label" -v trip="$trip" -v whole="$whole" -v turning="$turning" -v complete="$complete" -v count="$count" \
-    -v gone="$gone" -v sent="$sent" -v free="$free" 'BEGIN {
-    split(trip, r); split(whole, w); split(turning, t)
-    printf "%-10s %9.2f %9.1f %9.1f %9.1f %9.1f %9.1f %8d  %d of %d  %s %%\n",
-      label, r[1], w[1], w[2], t[1], t[2], w[1] / r[1], complete, gone, sent, free
+    -v gone="$gone" -v sent="$sent" -v free="$free" -v ask="$ask" 'BEGIN {
+    split(trip, r); split(whole, w); split(turning, t); split(ask, a)
+    printf "%-10s %8.2f %8.1f %8.1f %8.1f %8.1f %8.1f %8.1f  %-8s %-14s %s %%\n", label, r[1], a[1], w[1], w[2], t[1],
+      t[2], w[1] / r[1], complete " of " count, gone " of " sent, free
   }' >> "$work/table"
   echo "${trip% *} ${whole% *} ${turning% *}" >> "$work/medians"
 }
@@ -260,9 +272,14 @@ if add_delay; then
 fi
 
 echo
-echo "Rekeys of $hosts hosts: ms from the command to the last policy turned, and from the first one turned to the last"
-echo "$(kernel_words)"
-printf '%-10s %9s %9s %9s %9s %9s %9s %8s  %s  %s\n' underlay RTT median max turning max "/ RTT" rekeys "pings lost" "idle before"
+cat << END
+Rekeys of $hosts hosts, ms
+$(kernel_words)
+  RTT      between two hosts, under the pings          status    weft pool status, which only asks
+  rekey    from the command to the last policy turned  turning   from the first policy turned to the last
+END
+printf '%-10s %8s %8s %8s %8s %8s %8s %8s  %-8s %-14s %s\n' underlay RTT status rekey max turning max rekey/RTT \
+  rekeys "pings lost" "idle before"
 cat "$work/table"
 if (($(wc -l < "$work/medians") == 2)); then
   awk '{ trip[NR] = $1; whole[NR] = $2; turning[NR] = $3 }

@@ -87,7 +87,7 @@ measure() {
 }
 
 if [[ $part == lab ]]; then
-  echo "xfrm-scale: in the kernel lab; outside of it, processors are $(idle) % idle" >&2
+  echo "In the kernel lab; outside of it, processors were $(idle) % idle before"
   pack_for_lab "$work/lab" "$bundle"
   measure Tests/Lab/vm.sh "$work/lab"
   part=policies

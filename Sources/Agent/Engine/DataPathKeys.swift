@@ -9,6 +9,12 @@ struct DataPathKeys {
   /// What the core wants said, in order. It goes out behind the statements of the turn, so that whoever reads of an SA of
   /// a new epoch knows the epoch.
   var frames: [(host: HostID, boot: Boot, frame: GossipFrame)] = []
+  /// Which host has an underlay address, as far as several say that they do.
+  var holders: [VTEP: HostID] = [:]
+  /// Hosts of which it was told that they say so of another's.
+  var rivals: Set<HostID> = []
+  /// Epochs whose public key is of no use.
+  var unusable: [HostID: Epoch] = [:]
   /// Hosts that answer and with which keys do not stand in both directions, and since when.
   private var awaited: [HostID: Instant] = [:]
   /// Those of them of which people are told.
@@ -28,9 +34,11 @@ struct DataPathKeys {
   }
 
   /// The host's keys stand, or it has none to wait for.
-  mutating func came(_ host: HostID) {
-    awaited[host] = nil
+  ///
+  /// - Returns: whether it was waited for.
+  mutating func came(_ host: HostID) -> Bool {
     late.remove(host)
+    return awaited.removeValue(forKey: host) != nil
   }
 
   /// Whether some keys are on their way and it is too early to tell people.

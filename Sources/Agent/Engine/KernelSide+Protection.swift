@@ -31,6 +31,14 @@ extension KernelSide {
     protection?.close(greKeys: Set(protectedGRE.values))
   }
 
+  /// Whether the network's frames must not go in clear, as its record or its tunnels say.
+  func isProtected(_ id: NetworkID, _ inputs: [NetworkPlanInput]) -> Bool {
+    if let input = inputs.first(where: { $0.id == id }) { return input.encryption == .required }
+    return protectedGRE[id] != nil
+      || (observed.networks[id]?.tunnels ?? [:]).values
+        .contains { $0.kind == .vxlan(port: OverlayNames.protectedVXLANPort) }
+  }
+
   /// After everything was carried out: the keys of networks whose tunnels are gone are free again.
   func liftAfter(_ inputs: [NetworkPlanInput], _ scope: Set<NetworkID>) {
     guard !protectedGRE.isEmpty else { return }

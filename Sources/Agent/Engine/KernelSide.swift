@@ -175,9 +175,11 @@ final class KernelSide {
       others: observed.others)
     var touched: Set<NetworkID> = []
     var errors: [NetworkID: String] = [:]
+    let isOpenNow = openReason != nil
     for var plan in OverlayState.plan(from: known, to: desired) {
       if let problem = plan.problem { outcome.failures[plan.network] = "\(problem)" }
-      plan.changes.removeAll(where: keeps)
+      let mustClose = isOpenNow && isProtected(plan.network, inputs)
+      plan.changes.removeAll { keeps($0) && !(mustClose && $0.isTunnelRemoval) }
       guard !plan.changes.isEmpty else { continue }
       let result = applier.carryOut(plan.changes)
       // Only what was done counts as seen: what failed or was kept stays different from what is wanted.
@@ -448,6 +450,8 @@ extension Change {
       false
     }
   }
+
+  var isTunnelRemoval: Bool { if case .removeTunnel = self { true } else { false } }
 
   /// Takes something away that traffic may go by.
   var isRemoval: Bool {

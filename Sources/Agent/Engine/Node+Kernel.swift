@@ -125,7 +125,8 @@ extension Node {
       views.map { planInput($0, ends) }, gone: gone, host: identity.hostID, now: now, keeps: { keeps($0, now) })
     for view in views {
       // Told when its keys have come, or are late.
-      if outcome.failures[view.id] == nil, view.encryption == .required, keys?.isWaiting == true { continue }
+      let isTold = view.standing.contains(identity.hostID) || view.problems.contains { $0.host == identity.hostID }
+      if outcome.failures[view.id] == nil, view.encryption == .required, !isTold, keys?.isWaiting == true { continue }
       let standing: NetworkStanding =
         if let reason = outcome.failures[view.id] {
           .fails(reason)
@@ -256,7 +257,10 @@ extension Node {
     underlayMayHaveChanged(now)
     do {
       let ends = tunnelEnds
-      try around.kernel.refresh(registry.networks.map { planInput($0, ends) }, host: identity.hostID)
+      let inputs = registry.networks.map { planInput($0, ends) }
+      try around.kernel.refresh(inputs, host: identity.hostID)
+      // Tunnels of an earlier run may stand: what closes them is made sure of before anything else is looked at.
+      around.kernel.closeBefore(inputs)
     } catch {
       around.log.error("\(error)")
       return

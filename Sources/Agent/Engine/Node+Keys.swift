@@ -31,19 +31,40 @@ extension Node {
     guard keys != nil, host != identity.hostID else { return }
     let peer = peer(host)
     perform(keys?.core.peer(host, peer, now: now), now: now)
-    if peer?.isReachable != true || keys?.core.status(of: host).isEstablished == true {
-      keys?.came(host)
-    } else {
+    if peer?.isReachable == true, keys?.core.status(of: host).isEstablished == false {
       keys?.await(host, now: now)
+    } else if keys?.came(host) == true {
+      markEncryptedNetworks()
     }
   }
 
   /// nil for a host that has no keys, or none that this one could use.
   private func peer(_ host: HostID) -> Peer? {
     guard !isGone(host), let told = registry.epochKey(of: host), let vtep = vtep(of: host) else { return nil }
+    let isReachable = answers(host)
+    // Policies go by address: of two hosts that say they have one, the first to be heard there keeps it.
+    if let holder = keys?.holders[vtep], holder != host, !isGone(holder), answers(holder), self.vtep(of: holder) == vtep
+    {
+      tellOfTwo(host, and: holder, at: vtep)
+      return nil
+    }
+    if isReachable { keys?.holders[vtep] = host }
+    return Peer(epoch: Epoch(boot: told.boot, number: told.number), vtep: vtep, isReachable: isReachable)
+  }
+
+  private func answers(_ host: HostID) -> Bool {
     let state = membership.state(of: host)
-    return Peer(
-      epoch: Epoch(boot: told.boot, number: told.number), vtep: vtep, isReachable: state == .alive || state == .suspect)
+    return state == .alive || state == .suspect
+  }
+
+  private func tellOfTwo(_ host: HostID, and holder: HostID, at vtep: VTEP) {
+    guard keys?.rivals.insert(host).inserted == true else { return }
+    around.tell(
+      Event(
+        kind: "addressTaken",
+        message:
+          "Host \(name(of: host)) says that its underlay address is \(vtep), which is that of \(name(of: holder)): it gets no keys until one of them has another address.",
+        host: name(of: host)))
   }
 
   /// A host is gone for good: what an earlier run of this agent had with its address goes, too.
@@ -54,7 +75,7 @@ extension Node {
       perform(keys?.core.peer(host, last, now: now), now: now)
     }
     perform(keys?.core.peer(host, nil, now: now), now: now)
-    keys?.came(host)
+    if keys?.came(host) == true { markEncryptedNetworks() }
   }
 
   func receiveKeys(_ frame: GossipFrame, from host: HostID, boot: Boot, now: Instant) {
@@ -106,31 +127,41 @@ extension Node {
   private func install(
     _ association: Association, _ body: (Protection, [UInt8]) -> InstallOutcome
   ) -> InstallOutcome {
-    guard let protection = around.kernel.protection, let key = material(of: association) else { return .refused }
+    guard let protection = around.kernel.protection, let peer = association.peer,
+      let key = material(of: association, with: peer)
+    else { return .refused }
     let outcome = body(protection, key)
     if outcome == .refused || outcome == .burnt {
       around.log.warning(
         "\(protection.lastError.map { "\($0)" } ?? "An SA could not be set up.")",
-        metadata: ["host": "\(association.peer.map { name(of: $0) } ?? "?")"])
+        metadata: ["host": "\(name(of: peer))"])
     }
     return outcome
   }
 
-  /// nil if the key was overtaken by a newer epoch of either end.
-  private func material(of association: Association) -> [UInt8]? {
-    guard let keys, let peer = association.peer, let name = association.key, let told = registry.epochKey(of: peer)
-    else {
-      return nil
-    }
+  /// nil if the key was overtaken by a newer epoch of either end, or cannot be made.
+  private func material(of association: Association, with peer: HostID) -> [UInt8]? {
+    guard let keys, let name = association.key, let told = registry.epochKey(of: peer) else { return nil }
     let peerEpoch = Epoch(boot: told.boot, number: told.number)
     let (own, other) =
       association.direction == .inbound
       ? (name.receiverEpoch, name.senderEpoch) : (name.senderEpoch, name.receiverEpoch)
     guard own == keys.core.epoch, other == peerEpoch else { return nil }
-    return try? keys.epochKey.material(
-      sender: EpochEnd(host: name.sender, boot: name.senderEpoch.boot, number: name.senderEpoch.number),
-      receiver: EpochEnd(host: name.receiver, boot: name.receiverEpoch.boot, number: name.receiverEpoch.number),
-      peerPublicKey: told.key)
+    do {
+      return try keys.epochKey.material(
+        sender: EpochEnd(host: name.sender, boot: name.senderEpoch.boot, number: name.senderEpoch.number),
+        receiver: EpochEnd(host: name.receiver, boot: name.receiverEpoch.boot, number: name.receiverEpoch.number),
+        peerPublicKey: told.key)
+    } catch {
+      if keys.unusable[peer] != peerEpoch {
+        self.keys?.unusable[peer] = peerEpoch
+        around.tell(
+          Event(
+            kind: "keyUnusable", message: "There can be no keys with host \(self.name(of: peer)). \(error)",
+            host: self.name(of: peer)))
+      }
+      return nil
+    }
   }
 
   /// Behind the statements of the turn.
@@ -143,7 +174,7 @@ extension Node {
   private func tell(_ event: AssociationEvent, now: Instant) {
     switch event {
     case .established(let host):
-      keys?.came(host)
+      _ = keys?.came(host)
       around.tell(
         Event(
           kind: "keysEstablished", message: "Keys with host \(name(of: host)) stand in both directions.",
@@ -187,31 +218,43 @@ extension Node {
   // MARK: The kernel's side
 
   private func watchProtection() {
-    guard let monitor = around.kernel.protection?.monitor else { return }
+    guard let protection = around.kernel.protection else { return }
     do {
-      try around.reactor.watch(monitor.descriptor, for: .read) { [weak self] in self?.protectionReadable() }
+      try around.reactor.watch(protection.monitor.descriptor, for: .read) { [weak self] in
+        self?.protectionReadable { try $0.monitorReadable() }
+      }
+      if let monitor = protection.filterMonitor {
+        try around.reactor.watch(monitor.descriptor, for: .read) { [weak self] in
+          self?.protectionReadable { try $0.filterMonitorReadable() }
+        }
+      }
     } catch {
       around.log.critical("\(error)")
     }
   }
 
   func stopWatchingProtection() {
-    guard keys != nil, let monitor = around.kernel.protection?.monitor else { return }
-    around.reactor.unwatch(monitor.descriptor)
+    guard keys != nil, let protection = around.kernel.protection else { return }
+    around.reactor.unwatch(protection.monitor.descriptor)
+    if let monitor = protection.filterMonitor { around.reactor.unwatch(monitor.descriptor) }
   }
 
-  /// Somebody changed our policies or SAs, or this agent did.
-  private func protectionReadable() {
+  /// Somebody changed our policies, SAs or filter.
+  private func protectionReadable(_ read: (Protection) throws -> Bool) {
     guard let protection = around.kernel.protection else { return }
     let now = Reactor.now()
-    var isForeign = false
-    do throws(KernelError) {
-      isForeign = try protection.monitorReadable()
+    var isForeign = true
+    do {
+      isForeign = try read(protection)
     } catch {
       around.log.error("\(error)")
-      around.reactor.unwatch(protection.monitor.descriptor)
-      if (try? protection.reopenMonitor()) != nil { watchProtection() }
-      isForeign = true
+      stopWatchingProtection()
+      do throws(KernelError) {
+        try protection.reopenMonitors()
+        watchProtection()
+      } catch {
+        around.log.error("\(error)")
+      }
     }
     if isForeign { reconcileKeys(now) }
     endTurn(now)
@@ -225,8 +268,9 @@ extension Node {
       around.log.error("\(error)")
       return
     }
-    protection.repair(sighting, known: keys?.core.all ?? [])
-    for association in keys?.core.all ?? [] {
+    let core = keys?.core
+    protection.repair(sighting, known: core?.all ?? [], isInUse: { core?.isInUse($0) ?? false })
+    for association in core?.all ?? [] {
       if !protection.stands(association, in: sighting) {
         perform(keys?.core.lost(association, now: now), now: now)
         if let host = association.peer { tellKeys(of: host, now: now) }
@@ -235,10 +279,13 @@ extension Node {
       }
     }
     let members = registry.hosts.filter { $0.standing == .member && $0.id != identity.hostID }
+    for member in members { tellKeys(of: member.id, now: now) }
     // An adopted SA belongs to a host that is not known yet as long as one of them has told nothing.
-    if isSynced, members.allSatisfy({ $0.record != nil }) || now - startedAt > ForwardingPatience.silent {
-      perform(keys?.core.membersAreKnown(now: now), now: now)
+    let areKnown = members.allSatisfy { member in
+      member.record != nil
+        || (membership.state(of: member.id) != .agentDown && now - startedAt > ForwardingPatience.silent)
     }
+    if isSynced, areKnown { perform(keys?.core.membersAreKnown(now: now), now: now) }
     markEncryptedNetworks()
   }
 }

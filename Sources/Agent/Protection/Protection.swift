@@ -21,19 +21,23 @@ final class Protection {
   private let filter: PacketFilterLock?
   /// Tells when someone else changed our policies or states.
   private(set) var monitor: XFRMMonitor
+  /// Tells when someone else changed the rules of packet filters; nil without the filter.
+  private(set) var filterMonitor: PacketFilterMonitor?
   private(set) var locks: Locks
   /// What was found by trying at start.
   private let proven: Locks
   private var policies = ProtectionPolicies()
-  /// Everything wanted stands, as far as is known.
+  /// The policies that stand, as last dumped or set. The kernel has one of each subject.
+  private var standing: [XFRMPolicy.Subject: XFRMPolicy] = [:]
+  /// Everything wanted stands, and nothing else, as far as is known.
   private var isSettled = false
-  /// The policies that stand, as last dumped or set.
-  private var standing: Set<XFRMPolicy> = []
-  /// The keys of GRE that the filter was last told of; nil before the first time and after it could not be read.
+  /// The keys of GRE that the filter was last told of; nil before the first time and when it is not as it was left.
   private var filtered: Set<VNI>?
   /// What was added in this run, to see whether it is still as it was made.
   private var made: [StateName: XFRMState] = [:]
   private var inboundSPIs: [TunnelEnds: Set<SPI>] = [:]
+  /// Why the last SA or policy could not be set up.
+  private(set) var lastError: KernelError?
 
   /// An SA of the kernel (RFC 4301 section 4.1).
   fileprivate struct StateName: Hashable {
@@ -46,17 +50,34 @@ final class Protection {
     self.xfrm = xfrm
     monitor = try XFRMMonitor(ignoring: xfrm)
     proven = Locks(policies: abilities.policyLock, filter: abilities.filterLock)
-    filter = abilities.filterLock == nil ? try PacketFilterLock() : nil
+    let filter = abilities.filterLock == nil ? try PacketFilterLock() : nil
+    self.filter = filter
+    if let filter { filterMonitor = try PacketFilterMonitor(ignoring: filter) }
     locks = proven
   }
 
-  /// A monitor in place of one that cannot be read any more.
-  func reopenMonitor() throws(KernelError) { monitor = try XFRMMonitor(ignoring: xfrm) }
+  /// Monitors in place of those that cannot be read any more.
+  func reopenMonitors() throws(KernelError) {
+    monitor = try XFRMMonitor(ignoring: xfrm)
+    if let filter { filterMonitor = try PacketFilterMonitor(ignoring: filter) }
+  }
 
   /// Reads what has come.
   ///
   /// - Returns: whether someone else changed something of ours.
   func monitorReadable() throws(KernelError) -> Bool { try !monitor.receive().isEmpty }
+
+  /// Reads what has come, and sets the filter right at once if someone else touched it.
+  ///
+  /// - Returns: whether that was so.
+  func filterMonitorReadable() throws(KernelError) -> Bool {
+    guard let filterMonitor, try filterMonitor.drain() else { return false }
+    let before = filtered
+    checkFilter()
+    guard filtered == nil, before != nil else { return false }
+    closeFilter()
+    return true
+  }
 
   // MARK: Locks
 
@@ -68,7 +89,7 @@ final class Protection {
 
   /// Closes the ways of encrypted networks before any device of them is made: VXLAN by its port, GRE by these keys.
   func close(greKeys: Set<VNI>) {
-    guard greKeys != policies.greKeys || filtered != greKeys || !isSettled else { return }
+    guard greKeys != policies.greKeys || !isSettled || (filter != nil && filtered != greKeys) else { return }
     policies.greKeys = greKeys
     closeFilter()
     locks.policies = settle() ?? proven.policies
@@ -85,34 +106,47 @@ final class Protection {
     }
   }
 
-  /// Brings the policies about: what opens nothing first, what is not wanted any more last.
+  /// Notes if the filter is not as it was left.
+  private func checkFilter() {
+    guard let filter, let keys = filtered else { return }
+    let stands = try? filter.stands(udpPort: OverlayNames.protectedVXLANPort, greKeys: Set(keys.map(\.value)))
+    if stands != true { filtered = nil }
+  }
+
+  /// Brings all policies about: what opens nothing first, what is not wanted any more last.
   ///
   /// - Returns: why a block does not stand; what cannot be opened shows in the SAs.
   private func settle() -> KernelError? {
     let wanted = policies.wanted
-    let missing = wanted.subtracting(standing)
-    let replaced = missing.filter(\.isBlock) + missing.filter { !$0.isBlock }
-    var failure: KernelError?
-    let failed = Dictionary(
-      xfrm.replace(replaced).map { ($0.index, $0.error) }, uniquingKeysWith: { first, _ in first })
-    let subjects = Set(replaced.map(\.subject))
-    // The kernel has one policy of each subject: what was replaced stands no more.
-    let old = standing.filter { subjects.contains($0.subject) }
-    for (index, policy) in replaced.enumerated() {
-      if let error = failed[index] {
-        if policy.isBlock { failure = error }
-      } else {
-        for other in old where other.subject == policy.subject { standing.remove(other) }
-        standing.insert(policy)
-      }
-    }
+    let failures = set(wanted)
     let kept = Set(wanted.map(\.subject))
-    let surplus = standing.filter { !kept.contains($0.subject) }
-    let gone = surplus.filter { !$0.isBlock } + surplus.filter(\.isBlock)
-    let stuck = Set(xfrm.remove(gone).map(\.index))
-    for (index, policy) in gone.enumerated() where !stuck.contains(index) { standing.remove(policy) }
-    isSettled = failed.isEmpty && stuck.isEmpty
-    return failure
+    let surplus = standing.filter { !kept.contains($0.key) }.map(\.value)
+    let isRid = unset(surplus.filter { !$0.isBlock } + surplus.filter(\.isBlock))
+    isSettled = failures.isEmpty && isRid
+    return failures.first { $0.policy.isBlock }?.error
+  }
+
+  /// Sets those of the policies that do not stand, in their order.
+  ///
+  /// - Returns: those that could not be set.
+  private func set(_ policies: [XFRMPolicy]) -> [(policy: XFRMPolicy, error: KernelError)] {
+    let missing = policies.filter { standing[$0.subject] != $0 }
+    let failures = xfrm.replace(missing)
+    let failed = Set(failures.map(\.index))
+    for (index, policy) in missing.enumerated() where !failed.contains(index) { standing[policy.subject] = policy }
+    if let error = failures.first?.error {
+      lastError = error
+      isSettled = false
+    }
+    return failures.map { (missing[$0.index], $0.error) }
+  }
+
+  /// - Returns: whether none of them stands now.
+  private func unset(_ policies: [XFRMPolicy]) -> Bool {
+    let stuck = Set(xfrm.remove(policies).map(\.index))
+    for (index, policy) in policies.enumerated() where !stuck.contains(index) { standing[policy.subject] = nil }
+    if !stuck.isEmpty { isSettled = false }
+    return stuck.isEmpty
   }
 
   // MARK: SAs
@@ -124,8 +158,7 @@ final class Protection {
     let ends = association.ends
     inboundSPIs[ends, default: []].insert(association.spi)
     policies.inbound.insert(ends)
-    _ = settle()
-    guard isOpen(from: ends.remote, to: ends.local, by: nil) else {
+    guard isOpened(policies.inbound(ends)) else {
       remove(association)
       return .burnt
     }
@@ -139,22 +172,16 @@ final class Protection {
     let ends = association.ends
     let before = policies.outbound[ends]
     policies.outbound[ends] = association.spi
-    _ = settle()
-    guard isOpen(from: ends.local, to: ends.remote, by: association.spi) else {
+    guard isOpened(policies.outbound(ends)) else {
       policies.outbound[ends] = before
-      _ = settle()
       removeState(association)
       return .burnt
     }
     return .done
   }
 
-  /// Whether every policy that lets frames go this way stands.
-  private func isOpen(from source: VTEP, to destination: VTEP, by spi: SPI?) -> Bool {
-    isSettled
-      || policies.wanted.filter { $0.action == .protect(source: source, destination: destination, spi: spi?.value) }
-        .isSubset(of: standing)
-  }
+  /// Sets policies that let frames through. A foreign policy in the way of one network must not stop the others.
+  private func isOpened(_ policies: [XFRMPolicy]) -> Bool { set(policies).count < policies.count }
 
   private func add(_ association: Association, _ key: [UInt8]) -> InstallOutcome {
     let state = XFRMState(
@@ -163,14 +190,16 @@ final class Protection {
       try xfrm.add(state)
     } catch {
       lastError = error
-      return error.code == EEXIST ? .spiTaken : .refused
+      switch error.code {
+      case EEXIST: return .spiTaken
+      // The answer was lost: it may stand, so its key is spent.
+      case EAGAIN, ENOBUFS, ETIMEDOUT: return .burnt
+      default: return .refused
+      }
     }
     made[StateName(association)] = state
     return .done
   }
-
-  /// Why the last SA could not be added.
-  private(set) var lastError: KernelError?
 
   /// Closes and takes away; a policy that uses another SA of the same ends stays.
   func remove(_ association: Association) {
@@ -178,15 +207,17 @@ final class Protection {
     switch association.direction {
     case .outbound:
       if policies.outbound[ends] == association.spi {
+        let gone = policies.outbound(ends)
         policies.outbound[ends] = nil
-        _ = settle()
+        _ = unset(gone)
       }
     case .inbound:
       inboundSPIs[ends]?.remove(association.spi)
       if inboundSPIs[ends]?.isEmpty ?? true {
         inboundSPIs[ends] = nil
+        let gone = policies.inbound(ends)
         policies.inbound.remove(ends)
-        _ = settle()
+        _ = unset(gone)
       }
     }
     removeState(association)
@@ -213,50 +244,66 @@ final class Protection {
 
   /// Dumps policies and SAs, and takes the policies as what stands.
   func look() throws(KernelError) -> Sighting {
-    standing = Set(try xfrm.policies())
-    isSettled = false
-    if let filter, let filtered,
-      (try? filter.stands(udpPort: OverlayNames.protectedVXLANPort, greKeys: Set(filtered.map(\.value)))) != true
-    {
-      self.filtered = nil
-    }
+    let found = try xfrm.policies()
     var sighting = Sighting()
     for (state, use) in try xfrm.states() {
       sighting.states[StateName(destination: state.destination, spi: state.spi)] = (state, use)
     }
+    standing = Dictionary(found.map { ($0.subject, $0) }, uniquingKeysWith: { first, _ in first })
+    isSettled = false
+    checkFilter()
     return sighting
   }
 
-  /// Takes over what an earlier run left between this address and others; what it left for another address goes.
+  /// Takes over what an earlier run left between this address and others; what it left for another address goes. Nothing
+  /// is opened or closed by it.
   func adopt(local: VTEP) throws(KernelError) -> [AdoptedAssociation] {
-    let sighting = try look()
     policies = ProtectionPolicies()
     inboundSPIs = [:]
-    for policy in standing {
-      if case .gre(let key) = policy.traffic, let vni = VNI(key) { policies.greKeys.insert(vni) }
-    }
+    standing = [:]
+    // Either lock may have been taken away meanwhile: what the other one closes stays closed by both.
+    for drops in (try? filter?.counters()) ?? [] { adopt(drops.traffic) }
+    let sighting = try look()
+    for policy in standing.values { adopt(policy.traffic) }
+    var outbound: [TunnelEnds: [SPI]] = [:]
     var adopted: [AdoptedAssociation] = []
     for (state, _) in sighting.states.values.sorted(by: { $0.state.spi < $1.state.spi }) {
       guard let spi = SPI(state.spi), state.source == local || state.destination == local else {
         try xfrm.remove(source: state.source, destination: state.destination, spi: state.spi)
         continue
       }
-      let isOutbound = state.source == local
-      let ends = TunnelEnds(local: local, remote: isOutbound ? state.destination : state.source)
-      let isInUse =
-        !isOutbound
-        || standing.contains { $0.action == .protect(source: local, destination: ends.remote, spi: state.spi) }
-      if isOutbound {
-        if isInUse { policies.outbound[ends] = spi }
+      if state.source == local {
+        outbound[TunnelEnds(local: local, remote: state.destination), default: []].append(spi)
       } else {
+        let ends = TunnelEnds(local: local, remote: state.source)
         policies.inbound.insert(ends)
         inboundSPIs[ends, default: []].insert(spi)
+        adopted.append(
+          AdoptedAssociation(local: local, remote: ends.remote, spi: spi, direction: .inbound, isInUse: true))
       }
-      adopted.append(
-        AdoptedAssociation(
-          local: local, remote: ends.remote, spi: spi, direction: isOutbound ? .outbound : .inbound, isInUse: isInUse))
+    }
+    for (ends, spis) in outbound.sorted(by: { $0.key.remote < $1.key.remote }) {
+      let inUse = spiInUse(ends, spis)
+      policies.outbound[ends] = inUse
+      adopted += spis.map {
+        AdoptedAssociation(local: local, remote: ends.remote, spi: $0, direction: .outbound, isInUse: $0 == inUse)
+      }
     }
     return adopted
+  }
+
+  private func adopt(_ traffic: XFRMPolicy.Traffic) {
+    if case .gre(let key) = traffic, let vni = VNI(key) { policies.greKeys.insert(vni) }
+  }
+
+  /// The one that a policy names. If someone flushed the policies, the only one that stands is it.
+  private func spiInUse(_ ends: TunnelEnds, _ spis: [SPI]) -> SPI? {
+    let named = spis.filter { spi in
+      standing.values.contains {
+        $0.action == .protect(source: ends.local, destination: ends.remote, spi: spi.value)
+      }
+    }
+    return named.first ?? (spis.count == 1 ? spis.first : nil)
   }
 
   /// Whether the SA stands as it was made.
@@ -269,13 +316,28 @@ final class Protection {
   }
 
   /// Takes away SAs of ours that nobody knows, and sets right what is not as it should be.
-  func repair(_ sighting: Sighting, known: [Association]) {
+  ///
+  /// - Parameters:
+  ///   - known: all SAs that should stand.
+  ///   - isInUse: whether an outbound one of them is what policies should name.
+  func repair(_ sighting: Sighting, known: [Association], isInUse: (Association) -> Bool = { _ in true }) {
     let names = Set(known.map { StateName($0) })
     for (name, found) in sighting.states where !names.contains(name) {
       do throws(KernelError) {
         try xfrm.remove(source: found.state.source, destination: found.state.destination, spi: found.state.spi)
       } catch {
         lastError = error
+      }
+    }
+    policies.outbound = [:]
+    policies.inbound = []
+    inboundSPIs = [:]
+    for association in known {
+      switch association.direction {
+      case .inbound:
+        policies.inbound.insert(association.ends)
+        inboundSPIs[association.ends, default: []].insert(association.spi)
+      case .outbound: if isInUse(association) { policies.outbound[association.ends] = association.spi }
       }
     }
     closeFilter()
@@ -301,8 +363,9 @@ final class Protection {
       failures.append(error)
     }
     policies = ProtectionPolicies()
-    standing = []
+    standing = [:]
     filtered = nil
+    isSettled = false
     made = [:]
     inboundSPIs = [:]
     return failures

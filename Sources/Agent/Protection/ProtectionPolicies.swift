@@ -17,29 +17,43 @@ struct ProtectionPolicies {
   /// Between which ends frames may come in.
   var inbound: Set<TunnelEnds> = []
 
-  /// All that should stand. Blocks are wide, any to any: they also stop what goes to hosts that nobody knows.
-  var wanted: Set<XFRMPolicy> {
-    let traffic = [XFRMPolicy.Traffic.udp(port: OverlayNames.protectedVXLANPort)] + greKeys.map { .gre(key: $0.value) }
-    var policies: Set<XFRMPolicy> = []
-    for kind in traffic {
-      for isV6 in [false, true] {
-        policies.insert(XFRMPolicy(direction: .output, traffic: kind, action: .block(isV6: isV6)))
-        policies.insert(XFRMPolicy(direction: .input, traffic: kind, action: .block(isV6: isV6)))
-      }
-      for (ends, spi) in outbound {
-        policies.insert(
-          XFRMPolicy(
-            direction: .output, traffic: kind,
-            action: .protect(source: ends.local, destination: ends.remote, spi: spi.value)))
-      }
-      for ends in inbound {
-        policies.insert(
-          XFRMPolicy(
-            direction: .input, traffic: kind,
-            action: .protect(source: ends.remote, destination: ends.local, spi: nil)))
+  private var traffic: [XFRMPolicy.Traffic] {
+    [.udp(port: OverlayNames.protectedVXLANPort)] + greKeys.sorted().map { .gre(key: $0.value) }
+  }
+
+  /// Wide ones, any to any: they also stop what goes to hosts that nobody knows.
+  var blocks: [XFRMPolicy] {
+    traffic.flatMap { kind in
+      [false, true].flatMap { isV6 in
+        [XFRMPolicy.Direction.output, .input].map {
+          XFRMPolicy(direction: $0, traffic: kind, action: .block(isV6: isV6))
+        }
       }
     }
-    return policies
+  }
+
+  /// What lets frames out between these ends; empty as long as there is no SA to send by.
+  func outbound(_ ends: TunnelEnds) -> [XFRMPolicy] {
+    guard let spi = outbound[ends] else { return [] }
+    return traffic.map {
+      XFRMPolicy(
+        direction: .output, traffic: $0,
+        action: .protect(source: ends.local, destination: ends.remote, spi: spi.value))
+    }
+  }
+
+  /// What lets frames in between these ends.
+  func inbound(_ ends: TunnelEnds) -> [XFRMPolicy] {
+    guard inbound.contains(ends) else { return [] }
+    return traffic.map {
+      XFRMPolicy(
+        direction: .input, traffic: $0, action: .protect(source: ends.remote, destination: ends.local, spi: nil))
+    }
+  }
+
+  /// All that should stand, blocks first.
+  var wanted: [XFRMPolicy] {
+    blocks + outbound.keys.flatMap { outbound($0) } + inbound.flatMap { inbound($0) }
   }
 }
 

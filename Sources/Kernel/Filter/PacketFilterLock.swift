@@ -16,6 +16,9 @@ package final class PacketFilterLock {
 
   private let socket: NetlinkSocket
 
+  /// By which the kernel names it in notices.
+  var port: UInt32 { socket.port }
+
   package init() throws(KernelError) { socket = try NetlinkSocket(NETLINK_NETFILTER) }
 
   /// Brings about exactly this lock. A difference is put right in one transaction: there is no moment without rules.

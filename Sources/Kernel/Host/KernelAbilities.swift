@@ -27,7 +27,7 @@ package struct KernelAbilities: Equatable, Sendable {
     /// The packet filter alone does the same.
     package var filterLock: KernelError?
 
-    init(esp: KernelError? = nil, policyLock: KernelError? = nil, filterLock: KernelError? = nil) {
+    package init(esp: KernelError? = nil, policyLock: KernelError? = nil, filterLock: KernelError? = nil) {
       self.esp = esp
       self.policyLock = policyLock
       self.filterLock = filterLock

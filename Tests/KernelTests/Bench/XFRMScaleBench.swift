@@ -31,7 +31,7 @@ import Wire
     let installed = try duration { for index in ends.indices { try protection.establish(ends[index], index, 1) } }
     figures.add(
       "install", "\(2 * count) SAs, \(2 * count * kinds) policies", agent: installed, program: program.install)
-    #expect(Set(try KernelXFRM().policies()) == (try pool.policies(epoch: 1)).wanted)
+    #expect(Set(try KernelXFRM().policies()) == Set((try pool.policies(epoch: 1)).wanted))
     var isWhole = false
     let verified = try duration { isWhole = try protection.isWhole(ends, 1) }
     #expect(isWhole)
@@ -41,7 +41,7 @@ import Wire
     let switched = try duration { for index in ends.indices { try protection.establish(ends[index], index, 2) } }
     figures.add(
       "rekey", "\(2 * count) SAs, \(count * kinds) policies", agent: switched, program: program.rekey)
-    #expect(Set(try KernelXFRM().policies()) == (try pool.policies(epoch: 2)).wanted)
+    #expect(Set(try KernelXFRM().policies()) == Set((try pool.policies(epoch: 2)).wanted))
     let retired = try duration { for index in ends.indices { try protection.retire(ends[index], index, 1) } }
     figures.add("retire", "\(2 * count) SAs", agent: retired, program: program.retire)
     #expect(try protection.isWhole(ends, 2))
@@ -59,8 +59,8 @@ import Wire
 
   /// The same by `ip`: it ends with the same objects.
   private func programRound(_ pool: ScalePool) throws -> Times {
-    let wanted = try pool.policies(epoch: 1).wanted
-    let next = try pool.policies(epoch: 2).wanted
+    let wanted = Set(try pool.policies(epoch: 1).wanted)
+    let next = Set(try pool.policies(epoch: 2).wanted)
     var times = Times()
     times.close = try IPProgram.batch(ScalePool.forIP(wanted.filter(\.isBlock), "add"))
     times.install = try IPProgram.batch(
@@ -77,9 +77,9 @@ import Wire
 
   @Test("Policies of 63 peers alone, which need no ESP", arguments: ScalePool.all)
   func policies(_ pool: ScalePool) throws {
-    let wanted = try pool.policies(epoch: 1).wanted
+    let wanted = Set(try pool.policies(epoch: 1).wanted)
     let ordered = wanted.filter(\.isBlock) + wanted.filter { !$0.isBlock }
-    let next = Array(try pool.policies(epoch: 2).wanted.subtracting(wanted))
+    let next = Array(Set(try pool.policies(epoch: 2).wanted).subtracting(wanted))
     var figures = ScaleFigures()
     for _ in 0..<(ScaleFigures.rounds ?? 1) {
       let program = try TestHost().run {
@@ -95,7 +95,7 @@ import Wire
         let verified = try duration { found = Set(try kernel.policies()).symmetricDifference(wanted) }
         #expect(found.isEmpty)
         let turned = duration { #expect(kernel.replace(next).isEmpty) }
-        #expect(Set(try kernel.policies()) == (try pool.policies(epoch: 2)).wanted)
+        #expect(Set(try kernel.policies()) == Set((try pool.policies(epoch: 2)).wanted))
         figures.add("policies: set", "\(ordered.count) policies", agent: set, program: program.set)
         figures.add("policies: verify", "\(ordered.count) policies", agent: verified, program: program.verify)
         figures.add("policies: turn", "\(next.count) policies", agent: turned, program: program.turn)
