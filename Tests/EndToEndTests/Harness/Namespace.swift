@@ -29,6 +29,13 @@ struct Namespace {
     try must(command(words), within: seconds)
   }
 
+  /// Why IPsec dropped packets here, as far as the kernel tells: `name count` for each reason that occurred.
+  func ipsecDrops() throws -> String {
+    try must(commandWithSys(["cat", "/proc/net/xfrm_stat"])).split(separator: "\n")
+      .map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") }.filter { !$0.hasSuffix(" 0") }
+      .joined(separator: ", ")
+  }
+
   /// The words that run a command here with `/sys` of this namespace too, as an agent needs it.
   func commandWithSys(_ words: [String]) -> [String] { ["ip", "netns", "exec", name] + words }
 

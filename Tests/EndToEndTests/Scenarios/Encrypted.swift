@@ -39,6 +39,11 @@ struct KeysView: Decodable, Equatable {
 }
 
 extension TestPool {
+  /// Why IPsec dropped packets, by host.
+  func ipsecDrops() throws -> String {
+    try hosts.map { "\($0.name): \(try $0.namespace.ipsecDrops())" }.joined(separator: "; ")
+  }
+
   /// Waits until every running host has the newest keys with every other one, in both directions.
   func expectKeys(within seconds: Double = 10) throws {
     let running = hosts.filter(\.isMeantToRun)

@@ -26,7 +26,7 @@ final class Witness {
   /// Ends it, and gives what it saw until now: all of it, which a last frame of its own proves.
   /// - Parameter name: of the file among what the run leaves behind, if there is a place for that.
   func stop(keepingAs name: String? = nil) throws -> UnderlayCapture {
-    let last = Frame.mark("the end of witness \(number)")
+    let last = Array("witness \(number) ends here".utf8)
     let sender = try PacketSocket(in: pool[1].namespace, device: "eth0")
     try sender.send(Frame.ethernet(to: Frame.broadcast, from: "02:00:00:00:00:fe", payload: last))
     try eventually(within: 20, "the witness has seen the last frame") { Files.read(path).holds(last) }
