@@ -50,7 +50,7 @@ extension EndToEnd.Encrypted {
           try ping.proceed(20)
           let report = try ping.stop()
           print("\(orders) rekeys: \(report)")
-          #expect(report.lost == 0, "\(report); drops: \(try pool.ipsecDrops())")
+          #expect(report.lost == 0, "\(report); drops: \(pool.ipsecDrops())")
           #expect(report.duplicates == 0, "\(report)")
         }
         let last = try #require(try pool[2].keys()?.epoch)
@@ -78,7 +78,7 @@ extension EndToEnd.Encrypted {
         for ping in pings {
           try ping.proceed(20)
           let report = try ping.stop()
-          #expect(report.lost == 0, "\(report); drops: \(try pool.ipsecDrops())")
+          #expect(report.lost == 0, "\(report); drops: \(pool.ipsecDrops())")
         }
       }
     }
