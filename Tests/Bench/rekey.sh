@@ -285,9 +285,10 @@ if (($(wc -l < "$work/medians") == 2)); then
   awk '{ trip[NR] = $1; whole[NR] = $2; turning[NR] = $3 }
     END {
       more = trip[2] - trip[1]
-      printf "A rekey waits for %.1f round trips (%.1f of them for the order to the other hosts)",
-        (whole[2] - whole[1]) / more, (whole[2] - whole[1] - turning[2] + turning[1]) / more
-      print ": what the delay added to it and to a round trip, one divided by the other."
+      printf "The delay made a round trip %.0f ms longer and a rekey %.0f ms (%.1f round trips),", more,
+        whole[2] - whole[1], (whole[2] - whole[1]) / more
+      printf " the time from the first policy turned to the last %.0f ms (%.1f).\n", turning[2] - turning[1],
+        (turning[2] - turning[1]) / more
     }' "$work/medians"
 else
   echo "This kernel has no netem: how many round trips a rekey waits for was not measured."
