@@ -47,7 +47,7 @@ check() {
 packages=(
   build-essential pkg-config libnl-3-dev libnl-route-3-dev libssl-dev
   iproute2 nftables tcpdump iperf3 dnsmasq-base udhcpc socat jq iputils-ping iputils-arping procps util-linux
-  qemu-system-x86 busybox-static cpio e2fsprogs kmod ebtables hostname python3-scapy
+  qemu-system-x86 busybox-static cpio e2fsprogs kmod ebtables hostname python3-scapy python3-cryptography
 )
 missing=()
 for package in "${packages[@]}"; do

@@ -42,7 +42,8 @@ mkdir -p "$cache"
 work=$(mktemp -d "${TMPDIR:-/tmp}/weft-lab.XXXXXX")
 machine=
 clean() {
-  [[ -z $machine ]] || kill -KILL "$machine" 2> /dev/null || true
+  # `timeout` passes the signal on to the machine, which it would outlive.
+  if [[ -n $machine ]] && kill -TERM "$machine" 2> /dev/null; then wait "$machine" 2> /dev/null || true; fi
   rm -rf "$work"
 }
 trap clean EXIT

@@ -6,32 +6,36 @@ import Wire
 // What encrypted networks stand on: the two locks, and the keys with each host.
 extension Engine {
   func lockChecks() -> [API.Check] {
-    let abilities = kernel.kernelAbilities.protection(isV6: kernel.underlay.address.isV6)
-    guard abilities.esp == nil else { return [] }
-    var checks = [
-      lockCheck(
-        "IPsec policy lock", proven: abilities.policyLock, present: kernel.protection?.locks.policies,
-        good: "IPsec policies keep frames of encrypted networks from leaving or entering in clear."),
-      lockCheck(
-        "packet filter lock", proven: abilities.filterLock, present: kernel.protection?.locks.filter,
-        good: "A packet filter does so, too, whatever becomes of the policies."),
-    ]
+    guard let protection = kernel.protection else { return [] }
+    var checks: [API.Check] = []
+    if let sentence = kernel.openReason {
+      checks.append(API.Check(name: "locks", status: .failure, message: sentence))
+    } else {
+      checks += [
+        lockCheck(
+          "IPsec policy lock", protection.locks.policies, protection,
+          good: "IPsec policies keep frames of encrypted networks from leaving or entering in clear."),
+        lockCheck(
+          "packet filter lock", protection.locks.filter, protection,
+          good: "A packet filter does so, too, whatever becomes of the policies."),
+      ]
+    }
     if let sentence = KernelXFRM.underlayBypass(interface: kernel.underlay.name) {
       checks.append(API.Check(name: "IPsec on the underlay", status: .failure, message: sentence))
     }
     return checks
   }
 
-  private func lockCheck(_ name: String, proven: KernelError?, present: KernelError?, good: String) -> API.Check {
-    if let proven {
-      return API.Check(
-        name: name, status: .warning,
-        message: "This lock did not hold when it was tried at start; the other one closes. \(proven)")
+  private func lockCheck(
+    _ name: String, _ failure: KernelError?, _ protection: Protection, good: String
+  ) -> API.Check {
+    guard let failure else { return API.Check(name: name, status: .ok, message: good) }
+    guard protection.isProven(failure) else {
+      return API.Check(name: name, status: .failure, message: "It could not be set; the other lock closes. \(failure)")
     }
-    if let present {
-      return API.Check(name: name, status: .failure, message: "It could not be set; the other lock closes. \(present)")
-    }
-    return API.Check(name: name, status: .ok, message: good)
+    return API.Check(
+      name: name, status: .warning,
+      message: "This lock did not hold when it was tried at start; the other one closes. \(failure)")
   }
 
   func keyChecks(_ node: Node) -> [API.Check] {
@@ -41,8 +45,7 @@ extension Engine {
       return [
         API.Check(
           name: "keys", status: .failure,
-          message:
-            "This host has no keys, so it carries no encrypted network: see what is said of ESP and its locks above.")
+          message: "This host has no keys, so it carries no encrypted network. \(kernel.keysObstacle)")
       ]
     }
     return views.map { view in

@@ -11,7 +11,7 @@ extension Engine {
     guard let epoch = node.rekeyed(Reactor.now()) else {
       throw APIError(
         .unsupported,
-        "This host has no keys of the data path, as its kernel cannot encrypt: `weft doctor` says what is missing.")
+        "This host has no keys of the data path. \(kernel.keysObstacle)")
     }
     var result = API.RekeyResult(host: name.text, epoch: epoch)
     guard request.hostOnly != true else { return result }

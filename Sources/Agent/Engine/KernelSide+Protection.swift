@@ -22,6 +22,9 @@ extension KernelSide {
     return "Only one of two locks keeps its frames from leaving in clear. \(sentence)"
   }
 
+  /// Why this host has no keys of the data path, where it has none.
+  var keysObstacle: String { obstacle(to: .vxlan, .required) ?? "See `weft doctor`." }
+
   /// A setting of the host that lets packets pass its policies by.
   private var bypass: String? { KernelXFRM.underlayBypass(interface: underlay.name) }
 

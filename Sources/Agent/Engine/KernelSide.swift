@@ -112,11 +112,6 @@ final class KernelSide {
     observed = OverlayState()
   }
 
-  /// Whether this host has a way to carry a network of this kind.
-  func canCarry(_ encapsulation: Encapsulation, _ encryption: Encryption) -> Bool {
-    mechanism(encapsulation, encryption) != nil
-  }
-
   /// The way in which this host carries networks of this kind; nil if it has none.
   func mechanism(_ encapsulation: Encapsulation, _ encryption: Encryption) -> Mechanism? {
     Mechanism.choose(encapsulation, encryption, from: mechanisms)

@@ -89,8 +89,6 @@ final class NetlinkSocket {
     incomplete.removeAll(keepingCapacity: true)
   }
 
-  var batchSize: Int { batchCount }
-
   /// Adds a request; the acknowledgement is asked for here.
   func append(_ message: borrowing NetlinkMessage, isAcknowledged: Bool = true) {
     if !message.isComplete { incomplete.append(batchCount) }

@@ -24,9 +24,9 @@ extension PoolCommand {
     }
 
     private func text(_ result: API.RekeyResult) -> String {
-      let own = "New keys are drawn on \(result.host) (epoch \(result.epoch))"
+      let own = "New keys are drawn; \(result.host) has epoch \(result.epoch)"
       guard !hostOnly else { return own + "." }
-      return own + " and on \(Text.count(result.asked.count, "other host"))."
+      return own + ", and \(Text.count(result.asked.count, "other host")) took the order."
     }
   }
 }

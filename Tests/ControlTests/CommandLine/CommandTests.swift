@@ -37,9 +37,9 @@ struct CommandTests {
       output: "Joined pool rack as host1: 3 hosts now."),
     Case(
       arguments: "pool rekey", call: "rekey false",
-      output: "New keys are drawn on host1 (epoch 3) and on 2 other hosts."),
+      output: "New keys are drawn; host1 has epoch 3, and 2 other hosts took the order."),
     Case(
-      arguments: "pool rekey --host-only", call: "rekey true", output: "New keys are drawn on host1 (epoch 3)."),
+      arguments: "pool rekey --host-only", call: "rekey true", output: "New keys are drawn; host1 has epoch 3."),
     Case(arguments: "pool leave", call: "leavePool", output: "This host has left the pool."),
     Case(
       arguments: "pool status", call: "poolStatus",

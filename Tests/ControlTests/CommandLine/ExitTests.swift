@@ -28,7 +28,7 @@ struct ExitTests {
       if json {
         #expect(run.output.hasPrefix(#"{"apiVersion":1,"asked":["host3"],"epoch":3,"#))
       } else {
-        #expect(run.output == "New keys are drawn on host1 (epoch 3) and on 1 other host.\n")
+        #expect(run.output == "New keys are drawn; host1 has epoch 3, and 1 other host took the order.\n")
       }
       #expect(run.error == "weft: Host host2 draws no new keys: Its agent is silent: start weftd there.\n")
     }

@@ -12,7 +12,8 @@ extension UnderlayCapture {
   func expectSealed(_ marks: [[UInt8]], atLeast packets: Int = 1, sourceLocation: SourceLocation = #_sourceLocation) {
     for mark in marks {
       #expect(
-        kinds(holding: mark).isEmpty, "'\(String(decoding: mark, as: UTF8.self))' was seen in clear",
+        kinds(holding: mark).isEmpty,
+        "'\(String(decoding: mark, as: UTF8.self))' was seen in clear: \(first(holding: mark) ?? "")",
         sourceLocation: sourceLocation)
     }
     let bare = frames.filter { frame in

@@ -1,3 +1,4 @@
+import Glibc
 import Kernel
 import Testing
 import Wire
@@ -26,6 +27,15 @@ import Wire
             udp dport 7679 rt ipsec missing counter drop
             meta l4proto gre @th,32,32 0x4d rt ipsec missing counter drop
             meta l4proto gre @th,32,32 0xabcdef rt ipsec missing counter drop
+            meta l4proto icmp @th,0,8 3 @th,136,8 17 @th,240,16 7679 counter drop
+            meta l4proto icmpv6 @th,0,8 1 @th,112,8 17 @th,400,16 7679 counter drop
+            meta l4proto icmpv6 @th,0,8 4 @th,112,8 17 @th,400,16 7679 counter drop
+            meta l4proto icmp @th,0,8 3 @th,136,8 47 @th,256,32 0x4d counter drop
+            meta l4proto icmpv6 @th,0,8 1 @th,112,8 47 @th,416,32 0x4d counter drop
+            meta l4proto icmpv6 @th,0,8 4 @th,112,8 47 @th,416,32 0x4d counter drop
+            meta l4proto icmp @th,0,8 3 @th,136,8 47 @th,256,32 0xabcdef counter drop
+            meta l4proto icmpv6 @th,0,8 1 @th,112,8 47 @th,416,32 0xabcdef counter drop
+            meta l4proto icmpv6 @th,0,8 4 @th,112,8 47 @th,416,32 0xabcdef counter drop
           }
         }
         END
@@ -33,6 +43,58 @@ import Wire
       #expect(try listing() == own)
       #expect(own.contains("rt ipsec missing"))
       #expect(try lock.stands(udpPort: 7679, greKeys: [77, 0xabcdef]), "made by another, but the same")
+    }
+  }
+
+  /// The kernel answers a packet that nobody takes with an error that quotes it, and what came inside ESP would leave in
+  /// clear by it.
+  @Test("An ICMP error that quotes a protected packet does not leave, others do", arguments: [false, true])
+  func quotedPackets(isV6: Bool) throws {
+    try TestHost().run {
+      let lock = try PacketFilterLock()
+      try lock.ensure(udpPort: 7679, greKeys: [77])
+      let vxlan: [UInt8] = [0x12, 0x34, 0x1d, 0xff, 0, 60, 0, 0]
+      let gre: [UInt8] = [0x20, 0, 0x65, 0x58, 0, 0, 0, 77]
+      #expect(Self.send(quoting: vxlan, protocol: 17, isV6: isV6) == EPERM)
+      #expect(Self.send(quoting: gre, protocol: 47, isV6: isV6) == EPERM)
+      let (other, otherKey): ([UInt8], [UInt8]) = (
+        [0x1d, 0xff, 0x12, 0x34, 0, 60, 0, 0], [0x20, 0, 0x65, 0x58, 0, 0, 0, 78]
+      )
+      #expect(Self.send(quoting: other, protocol: 17, isV6: isV6) == 0)
+      #expect(Self.send(quoting: otherKey, protocol: 47, isV6: isV6) == 0)
+      try lock.remove()
+      #expect(Self.send(quoting: vxlan, protocol: 17, isV6: isV6) == 0)
+    }
+  }
+
+  /// Sends a "destination unreachable" to this host itself.
+  ///
+  /// - Returns: 0, or the errno.
+  private static func send(quoting transport: [UInt8], protocol number: UInt8, isV6: Bool) -> Int32 {
+    var header = [UInt8](repeating: 0, count: isV6 ? 40 : 20)
+    header[0] = isV6 ? 0x60 : 0x45
+    header[isV6 ? 6 : 9] = number
+    let packet = [isV6 ? 1 : 3, isV6 ? 4 : 3, 0, 0, 0, 0, 0, 0] + header + transport
+    let socket = socket(
+      isV6 ? AF_INET6 : AF_INET, Int32(SOCK_RAW.rawValue), Int32(isV6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
+    guard socket >= 0 else { return errno }
+    defer { close(socket) }
+    func send(_ address: UnsafePointer<sockaddr>, _ size: Int) -> Int32 {
+      sendto(socket, packet, packet.count, 0, address, socklen_t(size)) < 0 ? errno : 0
+    }
+    if isV6 {
+      var address = sockaddr_in6()
+      address.sin6_family = sa_family_t(AF_INET6)
+      address.sin6_addr = in6addr_loopback
+      return withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { send($0, MemoryLayout<sockaddr_in6>.size) }
+      }
+    }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    return withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { send($0, MemoryLayout<sockaddr_in>.size) }
     }
   }
 

@@ -87,6 +87,11 @@ struct UnderlayCapture {
   /// The kinds of frames that hold these bytes anywhere.
   func kinds(holding mark: [UInt8]) -> Set<Kind> { Set(frames.filter { $0.bytes.holds(mark) }.map(\.kind)) }
 
+  /// The first of those frames in hexadecimal, as far as its headers may go.
+  func first(holding mark: [UInt8]) -> String? {
+    frames.first(where: { $0.bytes.holds(mark) })?.bytes.prefix(160).map { hexByte(Int($0)) }.joined()
+  }
+
   /// How many frames of each kind, for the message of a failed test.
   var summary: String {
     Dictionary(grouping: frames, by: \.kind).map { "\($0.key): \($0.value.count)" }.sorted().joined(separator: ", ")
