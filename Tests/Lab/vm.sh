@@ -151,6 +151,8 @@ hostname lab
 ip link set lo up
 # A new network namespace holds what is put there, no gre0 and the like.
 sysctl -qw net.core.fb_tunnels_only_for_init_net=1
+# Without KVM the machine stands still for a while now and then; what comes meanwhile is kept.
+sysctl -qw net.core.netdev_max_backlog=20000
 stty -F /dev/ttyS0 raw -echo
 # The kernel's own lines stay out of the program's; those of a panic are shown.
 dmesg -n 1

@@ -10,13 +10,18 @@ final class ContinuousPing {
   struct Report: CustomStringConvertible {
     var sent: Int
     var lost: Int
+    /// The first of the lost ones, by number.
+    var missing: [Int]
     var duplicates: Int
     /// The longest time between two answers, in seconds.
     var gap: Double
     /// When the last answer came, in seconds of the wall clock.
     var last: Double
 
-    var description: String { "\(lost) of \(sent) lost, \(duplicates) twice, gap \(Int(gap * 1000)) ms" }
+    var description: String {
+      "\(lost) of \(sent) lost, \(duplicates) twice, gap \(Int(gap * 1000)) ms"
+        + (missing.isEmpty ? "" : ", missing \(missing)")
+    }
   }
 
   var answers: Int { Self.parse(Files.text(child.output)).answered.count }
@@ -40,7 +45,8 @@ final class ContinuousPing {
     guard let last = parsed.answered.max() else { throw Failure("not one of \(sent) pings was answered") }
     let tail = sent - last
     return Report(
-      sent: sent, lost: last - parsed.answered.count + (tail > 2 ? tail : 0), duplicates: parsed.duplicates,
+      sent: sent, lost: last - parsed.answered.count + (tail > 2 ? tail : 0),
+      missing: Array((1...last).lazy.filter { !parsed.answered.contains($0) }.prefix(5)), duplicates: parsed.duplicates,
       gap: parsed.gap, last: parsed.time)
   }
 

@@ -15,6 +15,16 @@ enum Files {
     }
   }
 
+  /// The last `count` bytes of a file that may be large.
+  static func tail(_ path: String, _ count: Int) -> [UInt8] {
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return [] }
+    defer { close(file) }
+    let start = max(0, lseek(file, 0, SEEK_END) - count)
+    var bytes = [UInt8](repeating: 0, count: count)
+    return Array(bytes[..<max(0, pread(file, &bytes, count, start))])
+  }
+
   static func text(_ path: String) -> String { String(decoding: read(path), as: UTF8.self) }
 
   /// Replaces the content and keeps the file's mode and owner if it is there already.

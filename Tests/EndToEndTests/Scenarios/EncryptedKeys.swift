@@ -22,12 +22,13 @@ extension EndToEnd.Encrypted {
       }
     }
 
-    /// Pings in both directions between the guests of each network, marked.
+    /// Pings in both directions between the guests of each network, marked. A slower machine pings less often: what came
+    /// while it stood still has to fit into the buffer of a socket.
     private func pings(_ guests: [[Guest]], every seconds: Double, in pool: TestPool) throws -> [ContinuousPing] {
       let mark = Array("weft test: ping;".utf8)
       return try guests.flatMap { members in
         try [(0, 1), (1, 0)].map {
-          try members[$0].ping(members[$1].ipv4, every: seconds, mark: mark, in: pool)
+          try members[$0].ping(members[$1].ipv4, every: seconds * TestRun.patience, mark: mark, in: pool)
         }
       }
     }
@@ -36,7 +37,7 @@ extension EndToEnd.Encrypted {
     func rekeyEverySecond(isV6: Bool) throws {
       try withNetworks(2, isV6: isV6) { pool, guests in
         let first = try #require(try pool[2].keys()?.epoch)
-        let pings = try pings(guests, every: 0.01, in: pool)
+        let pings = try pings(guests, every: 0.005, in: pool)
         for ping in pings { try ping.proceed(20) }
         let start = Clock.now
         var orders = 0
@@ -54,7 +55,7 @@ extension EndToEnd.Encrypted {
           #expect(report.duplicates == 0, "\(report)")
         }
         let last = try #require(try pool[2].keys()?.epoch)
-        #expect(last >= first + 10, "\(orders) orders drew \(last - first) keys")
+        #expect(last >= first + UInt64(orders) / 2, "\(orders) orders drew \(last - first) keys")
         try pool.expectKeys(within: 70)
       }
     }
@@ -62,7 +63,7 @@ extension EndToEnd.Encrypted {
     @Test("While gossip is lost in one direction for 90 s, rekeys wait and no ping is lost; then they are made up for")
     func oneWayCut() throws {
       try withNetworks(2, isV6: false) { pool, guests in
-        let pings = try pings(guests, every: 0.02, in: pool)
+        let pings = try pings(guests, every: 0.01, in: pool)
         for ping in pings { try ping.proceed(20) }
         try pool.loseGossip(from: pool[2])
         let start = Clock.now
@@ -99,7 +100,7 @@ extension EndToEnd.Encrypted {
         }
         for members in guests { try expectAllReach(members) }
         let witness = try Witness(pool)
-        let pings = try pings(guests, every: 0.02, in: pool)
+        let pings = try pings(guests, every: 0.01, in: pool)
         for ping in pings { try ping.proceed(20) }
         try pool.renumber(pool[1], to: pool.address(0x51))
         for ping in pings {
@@ -122,18 +123,18 @@ extension EndToEnd.Encrypted {
     func eviction(isV6: Bool) throws {
       try withNetworks(3, isV6: isV6) { pool, guests in
         let pings = try guests.flatMap { members in
-          try [(2, 0), (1, 2)].map { try members[$0].ping(members[$1].ipv4, every: 0.02, in: pool) }
+          try [(2, 0), (1, 2)].map { try members[$0].ping(members[$1].ipv4, every: 0.01, in: pool) }
         }
         for ping in pings { try ping.proceed(20) }
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         let start = Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
         try pool[1].weft("host", "evict", "host3")
-        usleep(UInt32(3e6))
+        try eventually(within: 2, "the evicted host is cut off") { !guests[0][0].reaches(guests[0][2].ipv4) }
         for ping in pings {
           let report = try ping.stop()
           print("evicted: the last answer \(Int((report.last - start) * 1000)) ms after the order")
-          #expect(report.last - start < 2, "still answered \(report.last - start) s after the order")
+          #expect(report.last - start < 2 * TestRun.patience, "still answered \(report.last - start) s after the order")
         }
         for members in guests { try expectAllReach(Array(members[0...1])) }
         try always(for: 2, "nothing goes to or from the evicted host") {

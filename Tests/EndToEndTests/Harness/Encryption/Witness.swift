@@ -29,7 +29,7 @@ final class Witness {
     let last = Array("witness \(number) ends here".utf8)
     let sender = try PacketSocket(in: pool[1].namespace, device: "eth0")
     try sender.send(Frame.ethernet(to: Frame.broadcast, from: "02:00:00:00:00:fe", payload: last))
-    try eventually(within: 20, "the witness has seen the last frame") { Files.read(path).holds(last) }
+    try eventually(within: 20, "the witness has seen the last frame") { Files.tail(path, 1 << 18).holds(last) }
     tcpdump.signal(SIGINT)
     tcpdump.wait(within: 10)
     let summary = Files.text(tcpdump.errors)
@@ -63,33 +63,54 @@ struct UnderlayCapture {
     case other
   }
 
-  private(set) var frames: [(kind: Kind, bytes: [UInt8])] = []
+  private let file: [UInt8]
+  private let frames: [(kind: Kind, bytes: Range<Int>)]
 
   /// pcap(5), the byte order of the machine, Ethernet.
   init(_ file: [UInt8]) throws {
-    guard file.count >= 24, file.word(0) == 0xa1b2_c3d4, file.word(20) == 1 else {
-      throw Failure("this is no capture of Ethernet")
-    }
-    var offset = 24
-    while offset + 16 <= file.count {
-      let length = Int(file.word(offset + 8))
-      guard length == Int(file.word(offset + 12)), offset + 16 + length <= file.count else {
-        throw Failure("the capture is cut off")
+    var frames: [(kind: Kind, bytes: Range<Int>)] = []
+    try file.withUnsafeBytes { file in
+      func word(_ offset: Int) -> UInt32 { file.loadUnaligned(fromByteOffset: offset, as: UInt32.self) }
+      guard file.count >= 24, word(0) == 0xa1b2_c3d4, word(20) == 1 else {
+        throw Failure("this is no capture of Ethernet")
       }
-      let frame = Array(file[(offset + 16)..<(offset + 16 + length)])
-      frames.append((Kind(frame), frame))
-      offset += 16 + length
+      var offset = 24
+      while offset + 16 <= file.count {
+        let length = Int(word(offset + 8))
+        let bytes = (offset + 16)..<(offset + 16 + length)
+        guard length == Int(word(offset + 12)), bytes.upperBound <= file.count else {
+          throw Failure("the capture is cut off")
+        }
+        frames.append((Kind(UnsafeRawBufferPointer(rebasing: file[bytes])), bytes))
+        offset = bytes.upperBound
+      }
     }
+    self.file = file
+    self.frames = frames
   }
 
   func count(_ kind: Kind) -> Int { frames.count { $0.kind == kind } }
 
+  /// How many frames are of an encrypted network, or may be, and not inside ESP.
+  var bare: Int {
+    frames.count { frame in
+      switch frame.kind {
+      case .bareProtectedVXLAN, .bareGRE, .clearVXLAN, .ipFragment: true
+      case .esp, .gossip, .sync, .other: false
+      }
+    }
+  }
+
   /// The kinds of frames that hold these bytes anywhere.
-  func kinds(holding mark: [UInt8]) -> Set<Kind> { Set(frames.filter { $0.bytes.holds(mark) }.map(\.kind)) }
+  func kinds(holding mark: [UInt8]) -> Set<Kind> {
+    guard file.holds(mark) else { return [] }
+    return Set(frames.filter { Array(file[$0.bytes]).holds(mark) }.map(\.kind))
+  }
 
   /// The first of those frames in hexadecimal, as far as its headers may go.
   func first(holding mark: [UInt8]) -> String? {
-    frames.first(where: { $0.bytes.holds(mark) })?.bytes.prefix(160).map { hexByte(Int($0)) }.joined()
+    guard file.holds(mark), let frame = frames.first(where: { Array(file[$0.bytes]).holds(mark) }) else { return nil }
+    return file[frame.bytes].prefix(160).map { hexByte(Int($0)) }.joined()
   }
 
   /// How many frames of each kind, for the message of a failed test.
@@ -99,57 +120,42 @@ struct UnderlayCapture {
 }
 
 extension UnderlayCapture.Kind {
-  init(_ frame: [UInt8]) {
-    guard frame.count >= 34 else {
-      self = .other
-      return
-    }
-    switch (frame[12], frame[13]) {
-    case (0x08, 0x00):
-      let isFragment = (frame[20] & 0x3f) != 0 || frame[21] != 0
-      self = isFragment ? .ipFragment : Self(frame[23], frame.dropFirst(14 + Int(frame[14] & 0xf) * 4))
-    case (0x86, 0xdd) where frame.count >= 54: self = Self.ofIPv6(next: frame[20], frame.dropFirst(54))
-    default: self = .other
+  init(_ frame: UnsafeRawBufferPointer) {
+    self = .other
+    guard frame.count >= 34 else { return }
+    switch frame.half(12) {
+    case 0x0800:
+      if frame.half(20) & 0x3fff != 0 {
+        self = .ipFragment
+      } else {
+        self = Self(frame[23], frame, at: 14 + Int(frame[14] & 0xf) * 4)
+      }
+    case 0x86dd where frame.count >= 54: self = Self(frame[20], frame, at: 54)
+    default: break
     }
   }
 
   /// Extension headers of RFC 8200 are passed over: a frame in clear does not hide behind one.
-  private static func ofIPv6(next: UInt8, _ payload: ArraySlice<UInt8>) -> Self {
+  private init(_ next: UInt8, _ frame: UnsafeRawBufferPointer, at start: Int) {
+    self = .other
+    guard start + 8 <= frame.count else { return }
+    let ports = [frame.half(start), frame.half(start + 2)]
     switch next {
-    case 44: return .ipFragment
-    case 0, 43, 60:
-      guard payload.count >= 8 else { return .other }
-      let length = 8 + 8 * Int(payload[payload.startIndex + 1])
-      return ofIPv6(next: payload[payload.startIndex], payload.dropFirst(length))
-    default: return Self(next, payload)
-    }
-  }
-
-  private init(_ next: UInt8, _ payload: ArraySlice<UInt8>) {
-    let bytes = Array(payload.prefix(8))
-    guard bytes.count == 8 else {
-      self = .other
-      return
-    }
-    let ports = [bytes.half(0), bytes.half(2)]
-    switch next {
+    case 0, 43, 60: self = Self(frame[start], frame, at: start + 8 + 8 * Int(frame[start + 1]))
+    case 44: self = .ipFragment
     case 50: self = .esp
-    case 47: self = .bareGRE(bytes[0] & 0x20 == 0 ? nil : bytes.half(4) << 16 | bytes.half(6))
+    case 47:
+      self = .bareGRE(frame[start] & 0x20 == 0 ? nil : frame.half(start + 4) << 16 | frame.half(start + 6))
     case 17 where ports[1] == 7679: self = .bareProtectedVXLAN
     case 17 where ports[1] == 7680: self = .clearVXLAN
     case 17 where ports.contains(7677): self = .gossip
     case 6 where ports.contains(7677): self = .sync
-    default: self = .other
+    default: break
     }
   }
 }
 
-extension [UInt8] {
-  /// 4 bytes in the order of the machine.
-  fileprivate func word(_ offset: Int) -> UInt32 {
-    withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self) }
-  }
-
+extension UnsafeRawBufferPointer {
   /// 2 bytes in network order.
   fileprivate func half(_ offset: Int) -> UInt32 { UInt32(self[offset]) << 8 | UInt32(self[offset + 1]) }
 }
