@@ -73,6 +73,30 @@ extension EndToEnd.Encrypted {
       }
     }
 
+    /// Its kernel opens what comes and finds nobody to take it: the error that it answers with would quote the frame.
+    @Test("A host that lacks its tunnels answers nothing in clear", arguments: [false, true])
+    func tunnelsMissing(isV6: Bool) throws {
+      try withPair(isV6: isV6) { pair in
+        let witness = try Witness(pair.pool)
+        let mark = Array("weft test: gone!".utf8)
+        try pair.frozen {
+          let namespace = pair.pool[1].namespace
+          for link in try namespace.links() where ["wx", "wr"].contains(link.ifname.prefix(2)) {
+            try namespace.ip("link", "delete", link.ifname)
+          }
+          for network in pair.guests {
+            let (from, to) = (network.guests[1], network.guests[0])
+            _ = try run(
+              from.namespace.command(
+                ["ping", "-n", "-q", "-c", "10", "-i", "0.1", "-W", "1", "-p", mark.map { hexByte(Int($0)) }.joined()]
+                  + [to.ipv4]))
+          }
+        }
+        try witness.stop().expectSealed([mark], atLeast: 10)
+        try pair.expectRepaired(after: "tunnels were deleted")
+      }
+    }
+
     @Test("An evicted host and the pool it was in say nothing to each other, in clear neither")
     func evicted() throws {
       try withPair(isV6: false) { pair in

@@ -72,6 +72,8 @@ extension EndToEnd.Encrypted {
           usleep(5_000_000)
         }
         for ping in pings { try ping.proceed(20) }
+        let held = try #require(try pool[1].keys())
+        #expect(held.pending + held.waiting == 1, "nothing was held up: \(held)")
         try pool.endSilence()
         try pool.settle(within: 30)
         try pool[1].weft("pool", "rekey")
