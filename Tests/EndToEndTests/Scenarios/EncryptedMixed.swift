@@ -2,6 +2,27 @@ import Testing
 
 extension EndToEnd.Encrypted {
   @Suite struct Mixed {
+    @Test("A host that cannot encrypt is named, carries nothing of the network, and the others go on")
+    func oneHostCannot() throws {
+      try withHosts(3) { pool in
+        pool[3].moreFlags = ["--dataplane", "user"]
+        for host in pool.hosts { try host.start() }
+        try pool[1].weft("pool", "init", "--name", "lab")
+        for host in pool.hosts.dropFirst() { try pool.join(host, through: pool[1]) }
+        try pool.settle()
+        let answer = try pool[1].attempt("network", "create", "blue")
+        #expect(answer.status == 1)
+        #expect(answer.errors.contains("host3") && !answer.errors.contains("host2"), "\(answer.said)")
+        let network = try pool[1].network("blue")
+        #expect(network.state == "degraded")
+        let guests = try (1...2).map { try pool.guest(on: pool[$0], network) }
+        try expectAllReach(guests)
+        #expect(try pool[3].namespace.link(network.device) == nil)
+        let refusal = try pool[3].attempt("network", "create", "red")
+        #expect(refusal.status == 1 && refusal.errors.contains("--encryption off"), "\(refusal.said)")
+      }
+    }
+
     @Test("Two networks of each encapsulation and one of each in clear stand between the same hosts and stay apart")
     func sixNetworks() throws {
       try withPool(2) { pool in
