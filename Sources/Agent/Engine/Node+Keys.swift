@@ -117,11 +117,19 @@ extension Node {
       case .switchOutbound(let association):
         let outcome = install(association) { $0.switchOutbound(to: association, key: $1) }
         perform(keys?.core.switched(association, outcome, now: now), now: now)
-      case .remove(let association): around.kernel.protection?.remove(association)
+      case .remove(let association): remove(association, now: now)
       case .send(let frame, let host, let boot): keys?.frames.append((host, boot, frame))
       case .event(let event): tell(event, now: now)
       }
     }
+  }
+
+  private func remove(_ association: Association, now: Instant) {
+    guard let protection = around.kernel.protection else { return }
+    guard association.direction == .outbound else { return protection.remove(association) }
+    // A packet that is on its way through the kernel has the SA that it was given a moment ago: it would be lost.
+    protection.close(association)
+    around.reactor.schedule(at: now + .milliseconds(500)) { protection.remove(association) }
   }
 
   private func install(

@@ -203,6 +203,12 @@ final class Protection {
 
   /// Closes and takes away; a policy that uses another SA of the same ends stays.
   func remove(_ association: Association) {
+    close(association)
+    removeState(association)
+  }
+
+  /// No frame goes by the SA any more.
+  func close(_ association: Association) {
     let ends = association.ends
     switch association.direction {
     case .outbound:
@@ -220,7 +226,6 @@ final class Protection {
         _ = unset(gone)
       }
     }
-    removeState(association)
   }
 
   private func removeState(_ association: Association) {
