@@ -30,6 +30,7 @@ let package = Package(
     .systemLibrary(
       name: "CNetlink", pkgConfig: "libnl-3.0 libnl-route-3.0",
       providers: [.apt(["libnl-3-dev", "libnl-route-3-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(name: "CLinux"),
     .target(name: "Wire", swiftSettings: strict),
     .target(name: "Membership", dependencies: ["Wire"], swiftSettings: strict),
@@ -46,6 +47,7 @@ let package = Package(
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ], swiftSettings: strict),
     .target(name: "Kernel", dependencies: ["CNetlink", "CLinux", "Wire"], swiftSettings: strict),
+    .target(name: "DataPath", dependencies: ["COpenSSL", "CLinux", "Wire"], swiftSettings: strict),
     .target(
       name: "Control",
       dependencies: [
@@ -60,7 +62,8 @@ let package = Package(
     .target(
       name: "Agent",
       dependencies: [
-        "CLinux", "Wire", "Membership", "Registry", "Associations", "Overlay", "Trust", "Kernel", "Control",
+        "CLinux", "Wire", "Membership", "Registry", "Associations", "Overlay", "Trust", "Kernel", "DataPath",
+        "Control",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -89,6 +92,7 @@ let package = Package(
     .testTarget(name: "MembershipTests", dependencies: ["Membership", "Wire"], swiftSettings: strict),
     .testTarget(name: "RegistryTests", dependencies: ["Registry", "Wire"], swiftSettings: strict),
     .testTarget(name: "AssociationsTests", dependencies: ["Associations", "Wire"], swiftSettings: strict),
+    .testTarget(name: "DataPathTests", dependencies: ["DataPath", "CLinux", "Wire"], swiftSettings: strict),
     .testTarget(name: "OverlayTests", dependencies: ["Overlay", "Registry", "Wire"], swiftSettings: strict),
     .testTarget(
       name: "TrustTests",
@@ -126,13 +130,14 @@ let package = Package(
 // optimization, as the fuzzer lives on speed; other packages are built as for the tests.
 if Context.environment["FUZZ"] != nil {
   let fuzzing: [SwiftSetting] = [.unsafeFlags(["-sanitize=fuzzer", "-O"])]
-  let watched: Set = ["Wire", "Membership", "Registry", "Trust", "Agent"]
+  let watched: Set = ["Wire", "Membership", "Registry", "Trust", "DataPath", "Agent"]
   for target in package.targets where watched.contains(target.name) { target.swiftSettings? += fuzzing }
   package.targets.append(
     .executableTarget(
       name: "WeftFuzz",
       dependencies: [
-        "Agent", "Membership", "Registry", "Trust", "Wire", .product(name: "Crypto", package: "swift-crypto"),
+        "Agent", "DataPath", "Membership", "Registry", "Trust", "Wire",
+        .product(name: "Crypto", package: "swift-crypto"),
       ], path: "Tests/Fuzz", exclude: ["run.sh"],
       swiftSettings: strict + fuzzing + [.unsafeFlags(["-parse-as-library"])],
       linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))

@@ -22,6 +22,7 @@ check() { # check WHAT, with the violations on stdin
 # Who may import whom, of our own targets, as in Docs/architecture.md.
 declare -A arrows=(
   [CNetlink]=""
+  [COpenSSL]=""
   [CLinux]=""
   [Wire]=""
   [Membership]="Wire"
@@ -30,14 +31,16 @@ declare -A arrows=(
   [Overlay]="Wire Registry"
   [Trust]="Wire"
   [Kernel]="Wire CNetlink CLinux"
+  [DataPath]="Wire COpenSSL CLinux"
   [Control]="Wire"
-  [Agent]="CLinux Wire Membership Registry Associations Overlay Trust Kernel Control"
+  [Agent]="CLinux Wire Membership Registry Associations Overlay Trust Kernel DataPath Control"
   [weftd]="Agent"
   [weft]="Control"
 )
 # The modules of others that a target may import; system modules are below.
 declare -A modules=(
   [CNetlink]=""
+  [COpenSSL]=""
   [CLinux]=""
   [Wire]=""
   [Membership]=""
@@ -46,6 +49,7 @@ declare -A modules=(
   [Overlay]=""
   [Trust]="Crypto SwiftASN1 X509 NIOSSL"
   [Kernel]=""
+  [DataPath]=""
   [Control]="HTTPTypes Hummingbird Logging NIOConcurrencyHelpers NIOCore ServiceLifecycle"
   [Agent]="Crypto Logging NIOCore NIOPosix NIOSSL NIOTLS ServiceLifecycle"
   [weftd]="ArgumentParser Logging"
@@ -84,6 +88,13 @@ for target in $sans_io; do
     '\bTask[[:space:]]*(\.detached|\.sleep|\{|\()|\bDate\(|ContinuousClock|SuspendingClock|\bclock_gettime|\bawait\b|SystemRandomNumberGenerator|\.random\(in: [^,)]*\)|\.shuffled\(\)|\.randomElement\(\)' \
     "Sources/$target" | grep -vE '^[^:]+:[0-9]+:[[:space:]]*//')
 done
+
+# The packet path's codecs and offloads are sans-IO, too, although they share a target with the threads that drive them.
+check "the codecs of DataPath import only Wire" < <(
+  for folder in Packets Offload; do imports "Sources/DataPath/$folder"; done |
+    while IFS=: read -r file line module; do
+      [[ $module == Wire ]] || echo "$file:$line imports $module"
+    done)
 
 # The document has the same targets.
 check "the document names every target" < <(
