@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "CLinuxIO.h"
+#include "CLinuxTUN.h"
 
 #ifdef __cplusplus
 extern "C" {
