@@ -1,4 +1,5 @@
 import Glibc
+import Testing
 
 /// A ping that runs while something else happens.
 final class ContinuousPing {
@@ -67,5 +68,19 @@ final class ContinuousPing {
       if line.contains("DUP!") || !answered.insert(sequence).inserted { duplicates += 1 }
     }
     return (answered, duplicates, gap, previous ?? 0)
+  }
+}
+
+extension ContinuousPing.Report {
+  /// For pings across a host whose agent was away for a moment: none is lost where the kernel carries them, and few
+  /// where the agent does. None comes twice.
+  func expectAgentRestart(sourceLocation: SourceLocation = #_sourceLocation) {
+    #expect(duplicates == 0, "\(self)", sourceLocation: sourceLocation)
+    if TestRun.path.outlivesAgent {
+      #expect(lost == 0, "\(self)", sourceLocation: sourceLocation)
+    } else {
+      print("the agent was away: \(self)")
+      #expect(gap < 6 * TestRun.patience, "\(self)", sourceLocation: sourceLocation)
+    }
   }
 }

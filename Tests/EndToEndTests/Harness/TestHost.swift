@@ -10,6 +10,8 @@ final class TestHost {
   var address: String
   /// What its agent gets as `--underlay` if not the address.
   var underlayFlag: String?
+  /// What carries its encrypted networks.
+  var path = TestRun.path
   /// More words for its agent.
   var moreFlags: [String] = []
   let directory: String
@@ -39,7 +41,8 @@ final class TestHost {
     stateDirectory: String? = nil, socket: String? = nil, underlay: String? = nil, more: [String] = []
   ) -> [String] {
     [TestRun.weftd, "--state-dir", stateDirectory ?? self.stateDirectory, "--socket", socket ?? self.socket]
-      + ["--name", name, "--underlay", underlay ?? underlayFlag ?? address] + moreFlags + more
+      + ["--name", name, "--underlay", underlay ?? underlayFlag ?? address, "--dataplane", path.rawValue]
+      + moreFlags + more
   }
 
   /// Starts the agent and returns when it answers.
@@ -141,19 +144,48 @@ final class TestHost {
 
   // MARK: The kernel
 
-  /// The underlay addresses to which the kernel floods a network's frames, sorted.
+  /// What carries a network here.
+  func path(of network: NetworkView) -> PacketPath { network.encryption == "required" ? path : .kernel }
+
+  /// The device that carries a network to all hosts: of VXLAN in the kernel, or the TAP.
+  func device(of network: NetworkView) -> String {
+    switch path(of: network) {
+    case .kernel: "wx\(network.vni)"
+    case .user: "wt\(network.vni)"
+    }
+  }
+
+  /// Where the packet path in user space sends the frames of a network.
+  private func forwarding(_ network: NetworkView) throws -> NetworkView.Forwarding {
+    let view = try JSON.decode(NetworkView.self, from: weft("network", "show", network.name, "--json"))
+    guard let forwarding = view.forwarding, forwarding.path == "user" else {
+      throw Failure("\(name) does not carry \(network.name) in user space: \(view)")
+    }
+    return forwarding
+  }
+
+  /// The underlay addresses to which a network's frames are flooded, sorted.
   func floodList(_ network: String) throws -> [String] {
     let network = try self.network(network)
+    if path(of: network) == .user { return try forwarding(network).flood.sorted() }
     if network.encap == "gre" { return try greTunnels(network).filter(\.floods).map(\.remote).sorted() }
-    return try namespace.fdb(network.device)
+    return try namespace.fdb(device(of: network))
       .filter { $0.mac == "00:00:00:00:00:00" }.compactMap(\.dst).sorted()
   }
 
-  /// Where the kernel sends frames for a MAC: an underlay address, or nil.
+  /// Where frames for a MAC are sent: an underlay address, or nil.
   func remote(_ mac: String, in network: String) throws -> String? {
     let network = try self.network(network)
+    if path(of: network) == .user {
+      guard let entry = try forwarding(network).entries.first(where: { $0.mac == mac }) else { return nil }
+      // Frames come to the packet path only through the TAP.
+      let isBehindTAP = try namespace.fdb(device(of: network)).contains {
+        $0.mac == mac && $0.master == network.bridge
+      }
+      return isBehindTAP ? entry.address : nil
+    }
     guard network.encap == "gre" else {
-      return try namespace.fdb(network.device).first { $0.mac == mac && $0.dst != nil }?.dst
+      return try namespace.fdb(device(of: network)).first { $0.mac == mac && $0.dst != nil }?.dst
     }
     for tunnel in try greTunnels(network)
     where try namespace.fdb(tunnel.name).contains(where: { $0.mac == mac && $0.master == network.bridge }) {

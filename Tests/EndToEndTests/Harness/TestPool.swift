@@ -110,11 +110,15 @@ final class TestPool {
     }
   }
 
-  /// A network without encryption that stands on every host.
+  /// A network that stands on every host, for scenarios that are not about encryption: in clear in the kernel, or
+  /// encrypted in user space.
   @discardableResult
   func network(_ name: String, on host: TestHost? = nil) throws -> NetworkView {
     let host = host ?? hosts[0]
-    try host.weft("network", "create", name, "--encryption", "off")
+    switch TestRun.path {
+    case .kernel: try host.weft("network", "create", name, "--encryption", "off")
+    case .user: try host.weft("network", "create", name)
+    }
     return try host.network(name)
   }
 

@@ -35,6 +35,12 @@ enum TestRun {
     return factor
   }()
 
+  /// What carries networks of which a test does not say how: `WEFT_TEST_PATH`, the kernel without it.
+  static let path: PacketPath = {
+    guard let text = getenv("WEFT_TEST_PATH") else { return .kernel }
+    return PacketPath(rawValue: String(cString: text)) ?? .kernel
+  }()
+
   /// Keeps a file for who looks at the run afterwards, in the directory `WEFT_TEST_OUTPUT` if there is one.
   static func keep(_ path: String, as name: String) throws {
     guard let directory = getenv("WEFT_TEST_OUTPUT") else { return }

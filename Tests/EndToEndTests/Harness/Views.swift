@@ -17,9 +17,20 @@ struct NetworkView: Decodable, Equatable {
   var encryption: String
   var mtu: Int
   var state: String
+  /// Only by `network show`.
+  var forwarding: Forwarding?
 
-  /// The VXLAN device that carries it.
-  var device: String { "wx\(vni)" }
+  /// Where the host that was asked sends frames, as its packet path in user space has it.
+  struct Forwarding: Decodable, Equatable {
+    var path: String
+    var flood: [String]
+    var entries: [Entry]
+
+    struct Entry: Decodable, Equatable {
+      var mac: String
+      var address: String
+    }
+  }
 }
 
 struct BindingView: Decodable, Equatable {

@@ -66,7 +66,9 @@ extension EndToEnd {
       }
     }
 
-    @Test("Encryption is required unless it is switched off, and a host that cannot encrypt says so")
+    @Test(
+      "Encryption is required unless it is switched off, and a host that cannot encrypt says so",
+      .enabled(if: TestRun.path == .kernel && KernelESP.obstacle != nil, "these hosts can encrypt"))
     func encryptionRequired() throws {
       try withPool(2) { pool in
         let answer = try pool[1].attempt("network", "create", "secret")

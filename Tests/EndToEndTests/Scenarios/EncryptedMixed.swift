@@ -17,7 +17,7 @@ extension EndToEnd.Encrypted {
         #expect(network.state == "degraded")
         let guests = try (1...2).map { try pool.guest(on: pool[$0], network) }
         try expectAllReach(guests)
-        #expect(try pool[3].namespace.link(network.device) == nil)
+        #expect(try pool[3].namespace.link(pool[3].device(of: network)) == nil)
         let refusal = try pool[3].attempt("network", "create", "red")
         #expect(refusal.status == 1 && refusal.errors.contains("--encryption off"), "\(refusal.said)")
       }

@@ -3,7 +3,9 @@ import Testing
 
 extension EndToEnd {
   @Suite struct Failures {
-    @Test("An agent that is killed and started again under traffic costs no ping")
+    @Test(
+      "An agent that is killed and started again under traffic costs no ping where the kernel carries it, and little else"
+    )
     func agentKilled() throws {
       try withPool(3) { pool in
         let blue = try pool.network("blue")
@@ -13,15 +15,13 @@ extension EndToEnd {
         let pings = try [(0, 1), (2, 0)].map { try guests[$0].ping(guests[$1].ipv4, every: 0.01, in: pool) }
         for ping in pings { try ping.proceed(30) }
         pool[1].crashAgent()
-        for ping in pings { try ping.proceed(100) }
+        if TestRun.path.outlivesAgent { for ping in pings { try ping.proceed(100) } }
         try pool[1].start()
         try pool.settle()
         for guest in guests { try pool.expect(guest.mac, in: blue, on: pool[guest.number]) }
         for ping in pings {
           try ping.proceed(100)
-          let report = try ping.stop()
-          #expect(report.lost == 0, "\(report)")
-          #expect(report.duplicates == 0, "\(report)")
+          try ping.stop().expectAgentRestart()
         }
         #expect(try kernelState(pool[1], blue) == before)
       }
@@ -38,12 +38,12 @@ extension EndToEnd {
         try ping.proceed(20)
         try pool[1].stopAgent()
         #expect(!Files.exists(pool[1].socket), "the socket is removed")
-        try ping.proceed(100)
+        if TestRun.path.outlivesAgent { try ping.proceed(100) }
         #expect(try kernelState(pool[1], blue) == before)
         try pool[1].start()
         try pool.settle()
         try ping.proceed(50)
-        #expect(try ping.stop().lost == 0)
+        try ping.stop().expectAgentRestart()
         #expect(try kernelState(pool[1], blue) == before)
       }
     }
@@ -62,7 +62,7 @@ extension EndToEnd {
         }
         #expect(try pool[1].floodList("blue").contains(pool[3].address))
         #expect(try pool[1].binding(guests[2].mac, in: "blue")?.hidden == false)
-        try expectAllReach(guests)
+        try expectAllReach(TestRun.path.outlivesAgent ? guests : Array(guests[0...1]))
         try pool[3].start()
         try pool.settle()
       }
@@ -235,7 +235,9 @@ extension EndToEnd {
 
 /// The links of a network on a host with their indexes and settings, and every FDB entry: what a restart may not touch.
 private func kernelState(_ host: TestHost, _ network: NetworkView) throws -> [String] {
-  let links = try host.namespace.links().filter { [network.bridge, network.device].contains($0.ifname) }
-  let entries = try host.namespace.fdb(network.device).map { "\($0.mac) \($0.dst ?? "") \($0.master ?? "")" }
+  let links = try host.namespace.links().filter { [network.bridge, host.device(of: network)].contains($0.ifname) }
+  let entries = try host.namespace.fdb(host.device(of: network)).map {
+    "\($0.mac) \($0.dst ?? "") \($0.master ?? "")"
+  }
   return links.map(\.settings).sorted() + entries.sorted()
 }

@@ -31,7 +31,7 @@ extension EndToEnd {
           try eventually("\(host.name) has nothing of blue any more") {
             let names = try host.namespace.links().map(\.ifname)
             let isListed = try host.networks().contains { $0.name == "blue" }
-            return !names.contains(blue.bridge) && !names.contains(blue.device) && !isListed
+            return !names.contains(blue.bridge) && !names.contains(host.device(of: blue)) && !isListed
           }
           let vif = try #require(guests[host.number - 1].connected())
           #expect(try host.namespace.link(vif.name) != nil)

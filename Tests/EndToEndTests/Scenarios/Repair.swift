@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 extension EndToEnd {
@@ -9,9 +10,9 @@ extension EndToEnd {
         let guests = try (1...2).map { try pool.guest(on: pool[$0], blue) }
         try expectAllReach(guests)
         for _ in 0..<3 {
-          try pool[1].namespace.ip("link", "del", blue.device)
+          try pool[1].namespace.ip("link", "del", pool[1].device(of: blue))
           try eventually(within: 5, "the tunnel and its entries are back") {
-            guard try pool[1].namespace.link(blue.device) != nil else { return false }
+            guard try pool[1].namespace.link(pool[1].device(of: blue)) != nil else { return false }
             let remote = try pool[1].remote(guests[1].mac, in: "blue")
             return try remote == pool[2].address && pool[1].floodList("blue").contains(pool[2].address)
           }
@@ -76,13 +77,18 @@ extension EndToEnd {
         pool[1].crashAgent()
         try pool[1].start()
         // A minute of patience, and one look at everything after it.
-        try ping.proceed(1000, within: 140)
+        let end = Clock.now + 100
+        while Clock.now < end { usleep(100_000) }
         #expect(try pool[1].hosts().contains { $0.state == "agentDown" })
         #expect(try pool[1].floodList("blue") == [pool[2].address])
         #expect(try pool[1].remote(guests[1].mac, in: "blue") == pool[2].address)
-        #expect(try ping.stop().lost == 0)
+        if TestRun.path.outlivesAgent {
+          try ping.proceed(10)
+          #expect(try ping.stop().lost == 0)
+        }
         try pool[2].start()
         try pool.settle()
+        try expectAllReach(guests)
       }
     }
   }

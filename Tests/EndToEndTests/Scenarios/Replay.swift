@@ -6,7 +6,9 @@ extension EndToEnd {
   @Suite struct Replay {
     /// All that a host shows of the pool, and the forwarding entries of its kernel.
     private static func state(_ host: TestHost, _ network: NetworkView) throws -> [String] {
-      let entries = try host.namespace.fdb(network.device).map { "\($0.mac) \($0.dst ?? "") \($0.master ?? "")" }
+      let entries = try host.namespace.fdb(host.device(of: network)).map {
+        "\($0.mac) \($0.dst ?? "") \($0.master ?? "")"
+      }
       return try [
         host.weft("host", "list", "--json"), host.weft("network", "list", "--json"), host.weft("mac", "list", "--json"),
       ] + entries.sorted()

@@ -7,8 +7,9 @@ extension EndToEnd {
     func trafficAndMigration() throws {
       try withPool(3, isV6: true) { pool in
         let blue = try pool.network("blue")
-        // 1500 less IPv6, UDP, VXLAN, the guest's Ethernet header and its VLAN tag.
-        #expect(blue.mtu == 1500 - 40 - 8 - 8 - 14 - 4)
+        // 1500 less IPv6, UDP, VXLAN, the guest's Ethernet header and its VLAN tag; encrypted, less ESP in UDP, too: UDP, SPI
+        // and sequence, IV, two bytes of trailer that come after a multiple of four, ICV.
+        #expect(blue.mtu == 1500 - 40 - 8 - 8 - 14 - 4 - (TestRun.path == .user ? 8 + 8 + 8 + 2 + 16 : 0))
         let guests = try [1, 2, 3, 3].map { try pool.guest(on: pool[$0], blue) }
         for guest in guests { try guest.enableIPv6() }
         try expectAllReach(guests)
@@ -53,12 +54,11 @@ extension EndToEnd {
         let ping = try guests[0].ping(guests[1].ipv4, every: 0.01, in: pool)
         try ping.proceed(20)
         pool[1].crashAgent()
-        try ping.proceed(50)
+        if TestRun.path.outlivesAgent { try ping.proceed(50) }
         try pool[1].start()
         try pool.settle()
         try ping.proceed(50)
-        let report = try ping.stop()
-        #expect(report.lost == 0 && report.duplicates == 0, "\(report)")
+        try ping.stop().expectAgentRestart()
 
         pool[3].crashAgent()
         try eventually(within: 30, "host1 sees that the agent of host3 is down") {
