@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CLinuxDataPath.h"
 #include "CLinuxIO.h"
 #include "CLinuxTUN.h"
 
