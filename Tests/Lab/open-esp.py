@@ -22,6 +22,7 @@ from scapy.utils import PcapReader
 
 MARK = b"weft-is-unseen!!"
 VXLAN_PORT = 7679
+ESP_IN_UDP_PORT = 7678
 ETHERNET_IN_GRE = 0x6558
 
 
@@ -48,6 +49,21 @@ def associations(texts):
     return found
 
 
+def in_udp(frame):
+    """Whether the frame carries ESP in UDP (RFC 3948), as hosts in user space send it."""
+    return UDP in frame and frame[UDP].dport == ESP_IN_UDP_PORT
+
+
+def bare(frame):
+    """The IP packet whose payload is ESP, the UDP header of RFC 3948 taken off; None if there is no ESP."""
+    if not in_udp(frame):
+        return None if ESP not in frame else frame[IPv6] if IPv6 in frame else frame[IP]
+    esp = ESP(bytes(frame[UDP].payload))
+    if IPv6 in frame:
+        return IPv6(src=frame[IPv6].src, dst=frame[IPv6].dst, nh=50) / esp
+    return IP(src=frame[IP].src, dst=frame[IP].dst, proto=50) / esp
+
+
 def number_inside(packet, encapsulation):
     """The network's number in the tunnel header, and the guest's frame."""
     if encapsulation == "vxlan":
@@ -66,12 +82,15 @@ def open_all(capture, keys, encapsulation, number):
     """Opens every packet of ESP; how many there were, and how many frames of the guests carry the mark."""
     opened, marked = 0, 0
     for frame in PcapReader(str(capture)):
-        if ESP not in frame:
+        outer = bare(frame)
+        if outer is None:
             continue
-        outer = frame[IPv6] if IPv6 in frame else frame[IP]
-        spi = frame[ESP].spi
+        spi = outer[ESP].spi
         key = keys.get((outer.dst, spi))
         if key is None:
+            # Both ends are in user space, and their keys are nowhere to be read.
+            if in_udp(frame):
+                continue
             raise Wrong(f"no host has the SA {spi:#x} to {outer.dst}")
         # 32 bytes of key, then the 4 bytes of salt (RFC 4106 section 8.1).
         association = SecurityAssociation(ESP, spi=spi, crypt_algo="AES-GCM", crypt_key=key, esn_en=True, esn=0)

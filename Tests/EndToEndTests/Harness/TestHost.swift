@@ -14,6 +14,8 @@ final class TestHost {
   var path = TestRun.path
   /// More words for its agent.
   var moreFlags: [String] = []
+  /// What starts its agent, if not the harness itself: a command that takes another one at its end.
+  var launcher: [String] = []
   let directory: String
   private(set) var agent: Child?
   /// The agent is meant to run: that it does is checked when the test ends.
@@ -34,6 +36,14 @@ final class TestHost {
     mkdir(directory, 0o755)
   }
 
+  /// Its underlay address in network order.
+  func addressBytes() throws -> [UInt8] {
+    let isV6 = address.contains(":")
+    var bytes = [UInt8](repeating: 0, count: isV6 ? 16 : 4)
+    guard inet_pton(isV6 ? AF_INET6 : AF_INET, address, &bytes) == 1 else { throw Failure("\(address) is no address") }
+    return bytes
+  }
+
   // MARK: The agent
 
   /// The agent's words, with what a test wants different.
@@ -47,7 +57,7 @@ final class TestHost {
 
   /// Starts the agent and returns when it answers.
   func start(within seconds: Double = 20) throws {
-    let child = try Child(namespace.commandWithSys(agentCommand()), output: log, errors: log)
+    let child = try Child(namespace.commandWithSys(launcher + agentCommand()), output: log, errors: log)
     agent = child
     isMeantToRun = true
     try eventually(within: seconds, "the agent of \(name) answers") {

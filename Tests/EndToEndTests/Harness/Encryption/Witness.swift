@@ -48,6 +48,8 @@ struct UnderlayCapture {
   /// What a frame of the underlay is.
   enum Kind: Hashable {
     case esp
+    /// UDP 7678: ESP as a host in user space sends it, or a kernel to such a host.
+    case espInUDP
     /// UDP 7677: sealed gossip.
     case gossip
     /// TCP 7677: join and sync.
@@ -96,9 +98,31 @@ struct UnderlayCapture {
     frames.count { frame in
       switch frame.kind {
       case .bareProtectedVXLAN, .bareGRE, .clearVXLAN, .ipFragment: true
-      case .esp, .gossip, .sync, .other: false
+      case .esp, .espInUDP, .gossip, .sync, .other: false
       }
     }
+  }
+
+  /// Between which hosts frames of this kind went.
+  func pairs(_ kind: Kind, of hosts: [TestHost]) throws -> Set<Pair> {
+    var names: [[UInt8]: String] = [:]
+    for host in hosts { names[try host.addressBytes()] = host.name }
+    var pairs: Set<Pair> = []
+    for frame in frames where frame.kind == kind {
+      let isV6 = file[frame.bytes.lowerBound + 12] == 0x86
+      let (start, size) = isV6 ? (frame.bytes.lowerBound + 22, 16) : (frame.bytes.lowerBound + 26, 4)
+      if let from = names[Array(file[start..<start + size])],
+        let to = names[Array(file[start + size..<start + 2 * size])]
+      {
+        pairs.insert(Pair(from: from, to: to))
+      }
+    }
+    return pairs
+  }
+
+  struct Pair: Hashable {
+    var from: String
+    var to: String
   }
 
   /// The kinds of frames that hold these bytes anywhere.
@@ -146,6 +170,7 @@ extension UnderlayCapture.Kind {
     case 50: self = .esp
     case 47:
       self = .bareGRE(frame[start] & 0x20 == 0 ? nil : frame.half(start + 4) << 16 | frame.half(start + 6))
+    case 17 where ports[1] == 7678: self = .espInUDP
     case 17 where ports[1] == 7679: self = .bareProtectedVXLAN
     case 17 where ports[1] == 7680: self = .clearVXLAN
     case 17 where ports.contains(7677): self = .gossip
