@@ -16,12 +16,12 @@ extension Associations {
       relations[host]?.inbound.append(InboundAssociation(association, pair: pair))
       return settle(host, now: now)
     case .spiTaken:
-      relations[host]?.spent.inbound = nil
+      relations[host]?.restore(.inbound)
       relations[host]?.spisTaken += 1
       guard relation.spisTaken + 1 < configuration.spiAttempts else { return refused(host, now: now) }
       return settle(host, now: now)
     case .refused:
-      relations[host]?.spent.inbound = nil
+      relations[host]?.restore(.inbound)
       return refused(host, now: now)
     case .burnt: return [.remove(association)] + settle(host, now: now)
     }
@@ -48,7 +48,7 @@ extension Associations {
       return old + answer(host) + establish(host) + settle(host, now: now)
     case .refused:
       // The peer repeats its offer, and with it this is tried again.
-      relations[host]?.spent.outbound = nil
+      relations[host]?.restore(.outbound)
       return answer(host)
     case .spiTaken:
       // The peer goes on to offer this SPI for this pair: only another pair has another.

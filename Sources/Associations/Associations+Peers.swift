@@ -6,8 +6,8 @@ extension Associations {
     guard host != self.host else { return [] }
     guard let peer else { return forget(host) }
     guard var relation = relations[host] else {
-      relations[host] = Relation(peer: peer, configuration: configuration)
-      relations[host]?.spent = spentWithGone.removeValue(forKey: host) ?? SpentPairs()
+      relations[host] = Relation(
+        peer: peer, spent: spentWithGone.removeValue(forKey: host) ?? SpentPairs(), configuration: configuration)
       roster.insert(host, at: roster.firstIndex { host < $0 } ?? roster.count)
       return bind(now: now) + settle(host, now: now)
     }

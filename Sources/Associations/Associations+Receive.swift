@@ -32,14 +32,14 @@ extension Associations {
       return answer(host)
     }
     let hurried = hurry(host, now: now)
-    guard relation.spent.outbound != pair, relation.switching == nil else {
+    guard !relation.isSpent(pair, .outbound), relation.switching == nil else {
       return (relation.switching == nil ? answer(host) : []) + hurried
     }
     let association = Association(
       peer: host, direction: .outbound, spi: spi, local: local, remote: relation.peer.vtep,
       key: keyName(.outbound, pair, with: host))
     relations[host]?.switching = association
-    relations[host]?.spent.outbound = pair
+    relations[host]?.spend(pair, .outbound)
     return [.switchOutbound(association)] + hurried
   }
 

@@ -81,9 +81,9 @@ extension Associations {
   func needsRepair(_ host: HostID) -> Bool {
     guard let relation = relations[host], let pair = currentPair(with: relation.peer) else { return false }
     let lacksInbound =
-      relation.spent.inbound == pair && relation.installing == nil && relation.inbound(of: pair) == nil
+      relation.isSpent(pair, .inbound) && relation.installing == nil && relation.inbound(of: pair) == nil
     let lacksOutbound =
-      relation.spent.outbound == pair && relation.switching == nil && relation.usableOutbound?.pair != pair
+      relation.isSpent(pair, .outbound) && relation.switching == nil && relation.usableOutbound?.pair != pair
     return lacksInbound || lacksOutbound
   }
 }

@@ -12,7 +12,7 @@ extension Associations {
       guard effects.isEmpty else { return effects }
     }
     if let standing = relation.inbound(of: pair) { return offer(standing, to: host, now: now) }
-    guard relation.installing == nil, relation.spent.inbound != pair else { return [] }
+    guard relation.installing == nil, !relation.isSpent(pair, .inbound) else { return [] }
     if let notBefore = relation.refusals.notBefore, now < notBefore { return [] }
     guard let cleared = clearPlace(host, now: now) else { return wait(host, now: now) }
     return cleared + install(pair, with: host, now: now)
@@ -28,7 +28,7 @@ extension Associations {
     relations[host]?.isWaiting = false
     relations[host]?.repetition = nil
     relations[host]?.installing = association
-    relations[host]?.spent.inbound = pair
+    relations[host]?.spend(pair, .inbound)
     return [.install(association)]
   }
 

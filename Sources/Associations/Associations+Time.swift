@@ -33,7 +33,7 @@ extension Associations {
 
   /// The pair is to be installed as soon as that may be.
   private func isMissing(_ pair: EpochPair, in relation: Relation) -> Bool {
-    relation.installing == nil && relation.spent.inbound != pair
+    relation.installing == nil && !relation.isSpent(pair, .inbound)
   }
 
   /// Does all that is due at `now`. Called early it does nothing.

@@ -7,14 +7,6 @@ extension Associations {
   /// What policies for the host's present address are to point to; nil if there is no SA to send to it by.
   package func outboundSPI(to host: HostID) -> SPI? { relations[host]?.usableOutbound?.association.spi }
 
-  /// The same for an address of which no host is known yet: an adopted SA.
-  package func outboundSPI(toAdopted vtep: VTEP) -> SPI? {
-    strangers.first { $0.direction == .outbound && $0.isInUse && $0.remote == vtep }?.spi
-  }
-
-  /// Addresses of adopted SAs of which no host is known yet, in order.
-  package var adoptedRemotes: [VTEP] { Set(strangers.map(\.remote)).sorted() }
-
   /// Every SA that is believed to stand.
   package var all: [Association] {
     roster.flatMap { relations[$0]?.all ?? [] } + strangers.map(\.association)
@@ -34,14 +26,8 @@ extension Associations {
   }
 
   package func status(of host: HostID) -> PeerStatus {
-    var status = PeerStatus(ownEpoch: number)
-    guard let relation = relations[host] else { return status }
-    status.peerEpoch = relation.peer.epoch.number
-    status.hasOutbound = relation.usableOutbound != nil
-    status.hasInbound = relation.inbound.contains { !$0.isDead }
-    status.isWaiting = relation.isWaiting
-    status.isEstablished = relation.isEstablished
-    status.inboundCount = relation.inbound.count
+    guard let relation = relations[host] else { return PeerStatus() }
+    var status = PeerStatus(isEstablished: relation.isEstablished, isWaiting: relation.isWaiting)
     if let pair = currentPair(with: relation.peer) {
       let inUse = relation.inbound.first { $0.spi == relation.inUse }
       status.isConfirmed = inUse?.pair == pair && relation.usableOutbound?.pair == pair

@@ -30,13 +30,33 @@ import Wire
     #expect(shell.switched.isEmpty)
   }
 
+  /// A record that is told again can be an old one.
+  @Test(arguments: [1, 2] as [UInt64])
+  func `A host that comes back with an older epoch gets no key that it had`(told: UInt64) throws {
+    var shell = try Shell.standing()
+    shell.wait(.seconds(1))
+    shell.meet(epoch: 2)
+    shell.installs = [.refused]
+    shell.meet(epoch: 3)
+    shell.forget(Shell.peer)
+    shell.meet(epoch: 0)
+    shell.meet(epoch: told)
+    shell.receive(.standing(epoch: told, receiverEpoch: 1, spi: 6000))
+    shell.receive(.standing(epoch: told, receiverEpoch: 2, spi: 6000))
+    #expect(shell.drawn == [2] && shell.inbound.count == 1 && shell.outbound.count == 1)
+    let keys = shell.made.map(\.key)
+    #expect(keys.count == 5 && Set(keys).count == 5)
+  }
+
   @Test func `An older epoch of a peer changes nothing`() {
     var shell = Shell.met()
     shell.meet(epoch: 3)
     shell.forget()
     shell.meet(epoch: 2)
     shell.meet(boot: Boot(counter: 1, nonce: 1), epoch: 9)
-    #expect(shell.carriedOut.isEmpty && shell.core.status(of: Shell.peer).peerEpoch == 3)
+    #expect(shell.carriedOut.isEmpty)
+    shell.receive(.standing(epoch: 3, receiverEpoch: 1, spi: 6000))
+    #expect(shell.switched.map(\.key?.receiverEpoch) == [Epoch(boot: Shell.peerBoot, number: 3)])
   }
 
   @Test func `A host without an epoch gets nothing, nor does this one get an SA with itself`() {
