@@ -130,13 +130,13 @@ let package = Package(
 // optimization, as the fuzzer lives on speed; other packages are built as for the tests.
 if Context.environment["FUZZ"] != nil {
   let fuzzing: [SwiftSetting] = [.unsafeFlags(["-sanitize=fuzzer", "-O"])]
-  let watched: Set = ["Wire", "Membership", "Registry", "Trust", "DataPath", "Agent"]
+  let watched: Set = ["Wire", "Membership", "Registry", "Associations", "Trust", "DataPath", "Agent"]
   for target in package.targets where watched.contains(target.name) { target.swiftSettings? += fuzzing }
   package.targets.append(
     .executableTarget(
       name: "WeftFuzz",
       dependencies: [
-        "Agent", "DataPath", "Membership", "Registry", "Trust", "Wire",
+        "Agent", "Associations", "DataPath", "Membership", "Registry", "Trust", "Wire",
         .product(name: "Crypto", package: "swift-crypto"),
       ], path: "Tests/Fuzz", exclude: ["run.sh"],
       swiftSettings: strict + fuzzing + [.unsafeFlags(["-parse-as-library"])],

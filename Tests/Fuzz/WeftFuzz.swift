@@ -53,6 +53,7 @@ private let fuzzTargets: [(name: String, make: @Sendable () throws -> any FuzzTa
   ("text", { TextTarget() }),
   ("stored", { try StoredTarget() }),
   ("wire", { WireTarget() }),
+  ("keys", { KeysTarget() }),
 ]
 
 private struct SeedNotWritten: Error {

@@ -13,7 +13,7 @@ export LC_ALL=C.UTF-8
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 seconds=${1:-20}
 targets=("${@:2}")
-((${#targets[@]} > 0)) || targets=(datagram gossip registry sync peer text stored wire)
+((${#targets[@]} > 0)) || targets=(datagram gossip registry sync peer text stored wire keys)
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "run.sh: the first argument is a number of seconds, not '$seconds'." >&2; exit 64; }
 home=${WEFT_FUZZ_HOME:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/weft-fuzz}
 mkdir -p "$home/found" "$home/logs" || exit 1
