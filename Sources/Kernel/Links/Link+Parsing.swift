@@ -57,6 +57,7 @@ extension Link {
       if kind == "bridge" { bridge = Bridge(Attributes(nested: details)) }
       if kind == "vxlan" { vxlan = VXLAN(Attributes(nested: details)) }
       if kind == "gretap" { gre = GRE(Attributes(nested: details), isV6: false) }
+      if kind == "tun" { tap = TAP(Attributes(nested: details)) }
       if kind == "ip6gretap" { gre = GRE(Attributes(nested: details), isV6: true) }
     }
     if portKind == "bridge", let portDetails { port = BridgePort(Attributes(nested: portDetails)) }
@@ -94,6 +95,33 @@ extension Link.VXLAN {
       default: break
       }
     }
+  }
+}
+
+extension Link.TAP {
+  /// `IFF_TAP` of `linux/if_tun.h`; a device of the same kind that carries packets without Ethernet header has another.
+  private static let isTAP: UInt8 = 2
+
+  /// nil for a device that carries no frames, and before Linux 4.17, which tells nothing of such devices.
+  init?(_ attributes: Attributes) {
+    self.init(
+      isPersistent: false, isMultiQueue: false, hasVirtioHeader: false, hasPacketInformation: false, owner: nil,
+      group: nil, queues: 0)
+    var type: UInt8?
+    for item in attributes {
+      switch item.type {
+      case Int(IFLA_TUN_TYPE): type = item.u8
+      case Int(IFLA_TUN_PI): hasPacketInformation = item.u8 != 0
+      case Int(IFLA_TUN_VNET_HDR): hasVirtioHeader = item.u8 != 0
+      case Int(IFLA_TUN_PERSIST): isPersistent = item.u8 != 0
+      case Int(IFLA_TUN_MULTI_QUEUE): isMultiQueue = item.u8 != 0
+      case Int(IFLA_TUN_OWNER): owner = item.u32
+      case Int(IFLA_TUN_GROUP): group = item.u32
+      case Int(IFLA_TUN_NUM_QUEUES): queues = item.u32 ?? 0
+      default: break
+      }
+    }
+    guard type == Self.isTAP else { return nil }
   }
 }
 

@@ -20,6 +20,7 @@ package struct Link: Equatable, Sendable {
   package var bridge: Bridge?
   package var vxlan: VXLAN?
   package var gre: GRE?
+  package var tap: TAP?
   package var port: BridgePort?
   /// `IFLA_INET6_ADDR_GEN_MODE`: 1 is none. nil without IPv6.
   package var addressGeneration: UInt8?
@@ -64,6 +65,23 @@ package struct Link: Equatable, Sendable {
     package var lower: UInt32
     /// In UDP (FOU, GUE), with ends that each frame brings along, routed by a mark, or fragmented: never ours.
     package var isSpecial: Bool
+  }
+
+  /// A TAP device: its queues are descriptors of a process (`linux/if_tun.h`).
+  package struct TAP: Equatable, Sendable {
+    /// Stays when its last queue is closed.
+    package var isPersistent: Bool
+    /// Has room for more than one queue.
+    package var isMultiQueue: Bool
+    /// A `struct virtio_net_hdr` stands before each frame.
+    package var hasVirtioHeader: Bool
+    /// Flags and an Ethertype stand before each frame.
+    package var hasPacketInformation: Bool
+    /// The user and the group, by number, that may open its queues without being root.
+    package var owner: UInt32?
+    package var group: UInt32?
+    /// How many queues are open.
+    package var queues: UInt32
   }
 
   package struct BridgePort: Equatable, Sendable {
