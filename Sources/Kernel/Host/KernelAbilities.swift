@@ -9,6 +9,8 @@ package struct KernelAbilities: Equatable, Sendable {
   package var gretap: KernelError?
   /// GRE over IPv6.
   package var ip6gretap: KernelError?
+  /// The TAP devices of the packet path in user space.
+  package var tap: KernelError?
   /// A filter that keeps what guests send to the host away from it. Without it only the settings of the bridge do.
   package var inputFilter: KernelError?
   /// What protects encrypted networks over IPv4.
@@ -22,19 +24,27 @@ package struct KernelAbilities: Equatable, Sendable {
   package struct Protection: Equatable, Sendable {
     /// ESP by XFRM with `rfc4106(gcm(aes))`: a frame leaves encrypted, and none in clear.
     package var esp: KernelError?
+    /// The same in UDP, both ways, as hosts speak it whose packet path is in user space.
+    package var espInUDP: KernelError?
     /// XFRM policies alone let no frame out and none in while no SA stands.
     package var policyLock: KernelError?
     /// The packet filter alone does the same.
     package var filterLock: KernelError?
 
-    package init(esp: KernelError? = nil, policyLock: KernelError? = nil, filterLock: KernelError? = nil) {
+    package init(
+      esp: KernelError? = nil, espInUDP: KernelError? = nil, policyLock: KernelError? = nil,
+      filterLock: KernelError? = nil
+    ) {
       self.esp = esp
+      self.espInUDP = espInUDP
       self.policyLock = policyLock
       self.filterLock = filterLock
     }
 
     /// Nothing could be tried.
-    init(failure: KernelError) { self.init(esp: failure, policyLock: failure, filterLock: failure) }
+    init(failure: KernelError) {
+      self.init(esp: failure, espInUDP: failure, policyLock: failure, filterLock: failure)
+    }
   }
 
   /// Over one family of underlay addresses.
@@ -44,6 +54,7 @@ package struct KernelAbilities: Equatable, Sendable {
 
   /// Over IPv4, or over IPv6 if it fails only there.
   package var esp: KernelError? { overIPv4.esp ?? overIPv6?.esp }
+  package var espInUDP: KernelError? { overIPv4.espInUDP ?? overIPv6?.espInUDP }
   package var policyLock: KernelError? { overIPv4.policyLock ?? overIPv6?.policyLock }
   package var filterLock: KernelError? { overIPv4.filterLock ?? overIPv6?.filterLock }
 
@@ -57,8 +68,16 @@ package struct KernelAbilities: Equatable, Sendable {
     } catch {
       let nothing = Protection(failure: error)
       return KernelAbilities(
-        vxlan: error, gretap: error, ip6gretap: error, inputFilter: error, overIPv4: nothing, overIPv6: nothing,
+        vxlan: error, gretap: error, ip6gretap: error, tap: error, inputFilter: error, overIPv4: nothing,
+        overIPv6: nothing,
         trial: error)
+    }
+  }
+
+  /// `tap` alone, in a few milliseconds: where nothing else is of interest.
+  package static func probeTAP() -> KernelError? {
+    failure { () throws(KernelError) in
+      try NetworkNamespace.withThrowaway { () throws(KernelError) in try KernelNetwork().tryTAP() }
     }
   }
 
@@ -66,6 +85,7 @@ package struct KernelAbilities: Equatable, Sendable {
     let kernel = try KernelNetwork()
     var abilities = KernelAbilities()
     abilities.vxlan = failure { () throws(KernelError) in try kernel.tryVXLAN() }
+    abilities.tap = failure { () throws(KernelError) in try kernel.tryTAP() }
     if kernel.lacksInputFilter {
       abilities.inputFilter = .refused(
         operation: "keep guests from", object: "the host by a filter", code: EOPNOTSUPP,
@@ -102,8 +122,10 @@ package struct KernelAbilities: Equatable, Sendable {
     do throws(KernelError) {
       let trial = try ProtectionTrial(underlay, tunnels, udpPort: udpPort)
       try trial.tryClear()
+      let esp = failure { () throws(KernelError) in try trial.tryESP() }
       let protection = Protection(
-        esp: failure { () throws(KernelError) in try trial.tryESP() },
+        esp: esp,
+        espInUDP: esp ?? failure { () throws(KernelError) in try trial.tryESPInUDP() },
         policyLock: failure { () throws(KernelError) in try trial.tryPolicyLock() },
         filterLock: failure { () throws(KernelError) in try trial.tryFilterLock() })
       return (protection, gre)

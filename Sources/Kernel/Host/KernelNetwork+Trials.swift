@@ -1,3 +1,5 @@
+import CLinux
+import Glibc
 import Wire
 
 extension KernelNetwork {
@@ -13,5 +15,19 @@ extension KernelNetwork {
         name: "tryx", mac: other, vni: vni, local: vtep, port: 7680, mtu: 1400, alias: "weft:try", bridge: "try"))
     try replaceRemote(mac, tunnel: tunnel.index, vtep)
     if let failure = apply([.addFlood(tunnel: tunnel.index, vtep)]).first { throw failure.error }
+  }
+
+  /// Makes a bridge and a TAP device as a network has them, and opens and closes a queue.
+  func tryTAP() throws(KernelError) {
+    guard let mac = MACAddress(0x02_00_00_00_00_01), let other = MACAddress(0x02_00_00_00_00_02) else { return }
+    try ensureBridge(BridgeSpec(name: "try", mac: mac, mtu: 1400, alias: "weft:try"))
+    let tap = TAPSpec(name: "tryt", mac: other, mtu: 1400, alias: "weft:try", bridge: "try")
+    try ensureTAP(tap)
+    let queue = weft_tun_attach(tap.name)
+    guard queue >= 0 else {
+      throw .refused(operation: "open a queue of the TAP device", object: tap.name, code: -queue, message: nil)
+    }
+    close(queue)
+    try deleteLink(named: tap.name, alias: tap.alias)
   }
 }

@@ -23,16 +23,17 @@ extension KernelXFRM {
       })
   }
 
-  /// Adds a state.
+  /// Adds a state. One that goes in UDP takes packets only while an `ESPInUDPSocket` stands at its destination.
   ///
   /// - Throws: `.refused` with EEXIST if one with this destination and SPI stands, whosever it is.
   package func add(_ state: XFRMState) throws(KernelError) {
     guard state.key.count == XFRMState.keyLength, state.source.isV6 == state.destination.isV6, state.spi >= 256,
-      state.requestID == XFRMMark.requestID
+      state.requestID == XFRMMark.requestID, state.encapsulation == nil || state.encapsulation == .weft
     else {
       throw .refused(
         operation: "add the SA", object: state.description, code: EINVAL,
-        message: "a key has 36 bytes, an SPI is 256 or more, and both addresses are of one family")
+        message: "a key has 36 bytes, an SPI is 256 or more, both addresses are of one family, and ESP goes in UDP "
+          + "from and to port \(ESPInUDPSocket.port) or not at all")
     }
     defer { socket.wipe() }
     try socket.perform(state.message(), "add the SA", state.description)

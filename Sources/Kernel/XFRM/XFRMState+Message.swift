@@ -7,6 +7,7 @@ extension XFRMState {
     var message = NetlinkMessage(type: Int(XFRM_MSG_NEWSA), flags: NLM_F_CREATE | NLM_F_EXCL, information)
     message.put(XFRMA_ALG_AEAD.rawValue, bytes: algorithmBytes)
     message.put(XFRMA_REPLAY_ESN_VAL.rawValue, bytes: Self.replayBytes)
+    if let encapsulation { message.put(XFRMA_ENCAP.rawValue, bytes: encapsulation.bytes) }
     return message
   }
 
@@ -64,6 +65,10 @@ extension XFRMState {
       switch attribute.type {
       case Int(XFRMA_ALG_AEAD.rawValue): found.takeAlgorithm(attribute, &state.key)
       case Int(XFRMA_REPLAY_ESN_VAL.rawValue): found.takeReplay(attribute)
+      case Int(XFRMA_ENCAP.rawValue):
+        state.encapsulation = XFRMEncapsulation(attribute)
+        // Other ports than ours are shown, and are not as made.
+        if state.encapsulation != .weft { found.isStrange = true }
       case Int(XFRMA_LASTUSED.rawValue): use.lastUsed = attribute.u64
       case Int(XFRMA_PAD.rawValue): break
       case Int(XFRMA_ALG_CRYPT.rawValue), Int(XFRMA_ALG_AUTH.rawValue), Int(XFRMA_ALG_AUTH_TRUNC.rawValue):

@@ -11,18 +11,22 @@ package struct XFRMState: Hashable, Sendable {
   package var requestID: UInt32
   /// 32 bytes of key and 4 of salt (RFC 4106 section 8.1). A locked-down kernel shows zeros in their place.
   package var key: [UInt8]
+  /// nil: ESP by itself, as two hosts with the kernel's packet path speak it. Otherwise ESP in UDP, for which both hosts
+  /// hold a socket (`ESPInUDPSocket`).
+  package var encapsulation: XFRMEncapsulation?
   /// Whether everything in it that can be read back is as this release makes it.
   package var isAsMade: Bool
 
   package init(
     source: VTEP, destination: VTEP, spi: UInt32, requestID: UInt32 = XFRMMark.requestID, key: [UInt8],
-    isAsMade: Bool = true
+    encapsulation: XFRMEncapsulation? = nil, isAsMade: Bool = true
   ) {
     self.source = source
     self.destination = destination
     self.spi = spi
     self.requestID = requestID
     self.key = key
+    self.encapsulation = encapsulation
     self.isAsMade = isAsMade
   }
 
@@ -37,7 +41,9 @@ package struct XFRMState: Hashable, Sendable {
 /// Without the key, so that it gets into no log.
 extension XFRMState: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
   package var description: String {
-    "SPI 0x\(String(spi, radix: 16)) from \(source) to \(destination)\(isAsMade ? "" : ", not as made")"
+    let form = encapsulation.map { " in UDP from port \($0.source) to \($0.destination)" } ?? ""
+    return "SPI 0x\(String(spi, radix: 16)) from \(source) to \(destination)\(form)"
+      + (isAsMade ? "" : ", not as made")
   }
 
   package var debugDescription: String { description }

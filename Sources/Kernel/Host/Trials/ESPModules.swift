@@ -42,26 +42,14 @@ enum ESPModules {
     var system = utsname()
     guard uname(&system) == 0 else { return false }
     let release = withUnsafeBytes(of: system.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    return lines("/lib/modules/\(release)/modules.builtin").contains { $0.hasSuffix("/\(module).ko") }
+    return TextFile.lines("/lib/modules/\(release)/modules.builtin").contains { $0.hasSuffix("/\(module).ko") }
   }
 
   private static func registered() -> Set<String> {
     Set(
-      lines("/proc/crypto").compactMap { line in
+      TextFile.lines("/proc/crypto").compactMap { line in
         let parts = line.split(separator: ":", maxSplits: 1).map { $0.split(whereSeparator: \.isWhitespace) }
         return parts.count == 2 && parts[0] == ["name"] ? parts[1].first.map(String.init) : nil
       })
-  }
-
-  private static func lines(_ path: String) -> [String] {
-    guard let file = fopen(path, "re") else { return [] }
-    defer { fclose(file) }
-    var lines: [String] = []
-    var line = [CChar](repeating: 0, count: 512)
-    while fgets(&line, Int32(line.count), file) != nil {
-      let bytes = line.prefix { $0 != 0 && $0 != 10 }.map(UInt8.init(bitPattern:))
-      lines.append(String(decoding: bytes, as: UTF8.self))
-    }
-    return lines
   }
 }

@@ -15,6 +15,8 @@ final class ProtectionTrial {
   private let tunnels: [TrialTunnel]
   private let udpPort: UInt16
   private var number: UInt64 = 0
+  /// What was last put into the tunnels.
+  private var lastMarkers: [[UInt8]] = []
 
   /// - Parameter tunnels: those that this kernel has, all over one family; each has to be protected.
   init(_ underlay: TrialUnderlay, _ tunnels: [TrialTunnel], udpPort: UInt16) throws(KernelError) {
@@ -67,10 +69,8 @@ final class ProtectionTrial {
   func tryESP() throws(KernelError) {
     guard let tunnel = tunnels.first else { return }
     let spi: UInt32 = 0x200
-    var generator = SystemRandomNumberGenerator()
-    let key = (0..<XFRMState.keyLength).map { _ in UInt8.random(in: 0...255, using: &generator) }
     do {
-      try xfrm.add(XFRMState(source: tunnel.local, destination: tunnel.remote, spi: spi, key: key))
+      try xfrm.add(XFRMState(source: tunnel.local, destination: tunnel.remote, spi: spi, key: Self.makeKey()))
     } catch {
       throw ESPModules.explain(error)
     }
@@ -82,6 +82,43 @@ final class ProtectionTrial {
       if !passage.spis.contains(spi) { throw Self.unproven("ESP for \(tunnel.description): no frame left") }
     }
     try xfrm.remove(source: tunnel.local, destination: tunnel.remote, spi: spi)
+  }
+
+  /// The same in UDP, and what left comes in again when the other host sends it, although the blocks stand.
+  func tryESPInUDP() throws(KernelError) {
+    guard let tunnel = tunnels.first else { return }
+    let socket = try ESPInUDPSocket(local: tunnel.local)
+    defer { withExtendedLifetime(socket) {} }
+    let spi: UInt32 = 0x300
+    // One key for both directions, so that a packet of ours is one of the other host's as well.
+    let key = Self.makeKey()
+    let ends = [(tunnel.local, tunnel.remote), (tunnel.remote, tunnel.local)]
+    do {
+      for (source, destination) in ends {
+        try xfrm.add(
+          XFRMState(source: source, destination: destination, spi: spi, key: key, encapsulation: .weft))
+      }
+    } catch {
+      throw ESPModules.explain(error)
+    }
+    let protection = protections(spi: nil) + outbound(spi: spi)
+    defer { _ = xfrm.remove(blocks + protection) }
+    try set(blocks + protection)
+    var sent: [[UInt8]] = []
+    for (tunnel, passage) in zip(tunnels, sendOut()) {
+      if passage.isClear { throw Self.unproven("ESP in UDP for \(tunnel.description): a frame left in clear") }
+      if passage.inUDP.isEmpty { throw Self.unproven("ESP in UDP for \(tunnel.description): no frame left") }
+      sent = passage.inUDP
+    }
+    for (tunnel, hasArrived) in zip(tunnels, sendBack(sent)) where !hasArrived {
+      throw Self.unproven("ESP in UDP for \(tunnel.description): no frame came in")
+    }
+    for (source, destination) in ends { try xfrm.remove(source: source, destination: destination, spi: spi) }
+  }
+
+  private static func makeKey() -> [UInt8] {
+    var generator = SystemRandomNumberGenerator()
+    return (0..<XFRMState.keyLength).map { _ in UInt8.random(in: 0...255, using: &generator) }
   }
 
   // MARK: Policies
@@ -121,7 +158,8 @@ final class ProtectionTrial {
   }
 
   private func expectClosed(_ lock: String) throws(KernelError) {
-    for (tunnel, passage) in zip(tunnels, sendOut()) where passage.isClear || !passage.spis.isEmpty {
+    for (tunnel, passage) in zip(tunnels, sendOut())
+    where passage.isClear || !passage.spis.isEmpty || !passage.inUDP.isEmpty {
       throw Self.unproven("that no frame of \(tunnel.description) leaves past \(lock): one did")
     }
     for (tunnel, hasArrived) in zip(tunnels, sendIn()) where hasArrived {
@@ -132,7 +170,10 @@ final class ProtectionTrial {
   /// What the witness saw of a frame.
   private struct Passage {
     var isClear = false
+    /// Of ESP packets; those of all tunnels.
     var spis: Set<UInt32> = []
+    /// The frames that hold ESP in UDP; those of all tunnels.
+    var inUDP: [[UInt8]] = []
   }
 
   private func makeMarker() -> [UInt8] {
@@ -144,11 +185,11 @@ final class ProtectionTrial {
   /// end.
   private func sendOut() -> [Passage] {
     _ = underlay.witness.receive()
-    let markers = tunnels.map { tunnel in
-      let marker = makeMarker()
+    let markers = tunnels.map { _ in makeMarker() }
+    for (tunnel, marker) in zip(tunnels, markers) {
       tunnel.socket.send(TrialPacket.frame(marker, source: underlay.mac))
-      return marker
     }
+    lastMarkers = markers
     let last = makeMarker()
     underlay.inside.send(TrialPacket.frame(last, source: underlay.mac))
     var passages = tunnels.map { _ in Passage() }
@@ -156,10 +197,11 @@ final class ProtectionTrial {
       var hasSeenLast = false
       for frame in underlay.witness.receive() {
         if TrialPacket.contains(frame, last) { hasSeenLast = true }
-        let spi = TrialPacket.spi(frame)
+        let esp = TrialPacket.esp(frame)
         for index in passages.indices {
           if TrialPacket.contains(frame, markers[index]) { passages[index].isClear = true }
-          if let spi { passages[index].spis.insert(spi) }
+          guard let esp else { continue }
+          if esp.isInUDP { passages[index].inUDP.append(frame) } else { passages[index].spis.insert(esp.spi) }
         }
       }
       return hasSeenLast
@@ -167,17 +209,27 @@ final class ProtectionTrial {
     return passages
   }
 
-  /// Sends a clear packet to each tunnel from the far end, then another frame, and looks what comes out of the devices.
+  /// Sends a clear packet to each tunnel from the far end, and looks which come out of the devices.
   private func sendIn() -> [Bool] {
+    let markers = tunnels.map { _ in makeMarker() }
+    let frames = zip(tunnels, markers).map { tunnel, marker in
+      TrialPacket.tunnelled(
+        TrialPacket.frame(marker, source: underlay.peer), by: tunnel, to: underlay.mac, from: underlay.peer)
+    }
+    return sendIn(frames, markers)
+  }
+
+  /// Sends from the far end what had left as ESP, and looks whether what is in it comes out of the devices: each carries
+  /// what was put into it.
+  private func sendBack(_ sent: [[UInt8]]) -> [Bool] {
+    sendIn(sent.map(TrialPacket.reflected), lastMarkers)
+  }
+
+  /// Sends frames from the far end, then another one, and looks whether each tunnel device gives out its marker.
+  private func sendIn(_ frames: [[UInt8]], _ markers: [[UInt8]]) -> [Bool] {
     _ = underlay.inside.receive()
     for tunnel in tunnels { _ = tunnel.socket.receive() }
-    let markers = tunnels.map { tunnel in
-      let marker = makeMarker()
-      underlay.witness.send(
-        TrialPacket.tunnelled(
-          TrialPacket.frame(marker, source: underlay.peer), by: tunnel, to: underlay.mac, from: underlay.peer))
-      return marker
-    }
+    for frame in frames { underlay.witness.send(frame) }
     let last = makeMarker()
     underlay.witness.send(TrialPacket.frame(last, source: underlay.peer))
     var hasArrived = tunnels.map { _ in false }

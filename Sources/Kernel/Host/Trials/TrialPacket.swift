@@ -57,20 +57,39 @@ enum TrialPacket {
     withUnsafeBytes(of: number.bigEndian) { Array($0) }
   }
 
-  /// The SPI of an ESP packet in an Ethernet frame without tag; nil for anything else.
-  static func spi(_ frame: [UInt8]) -> UInt32? {
-    guard frame.count >= 58 else { return nil }
-    let start: Int
+  /// The SPI of an ESP packet in an Ethernet frame without tag, by itself or in UDP; nil for anything else.
+  static func esp(_ frame: [UInt8]) -> (spi: UInt32, isInUDP: Bool)? {
+    guard frame.count >= 66 else { return nil }
+    var start: Int
+    let number: UInt8
     switch (frame[12], frame[13]) {
     case (8, 0):
-      guard frame[14] == 0x45, frame[23] == 50 else { return nil }
-      start = 34
-    case (0x86, 0xdd):
-      guard frame[20] == 50 else { return nil }
-      start = 54
+      guard frame[14] == 0x45 else { return nil }
+      (start, number) = (34, frame[23])
+    case (0x86, 0xdd): (start, number) = (54, frame[20])
     default: return nil
     }
-    return frame[start..<start + 4].reduce(0) { $0 << 8 | UInt32($1) }
+    let isInUDP = number == 17
+    if isInUDP {
+      let port = bytes(ESPInUDPSocket.port)
+      guard frame[start..<start + 4].elementsEqual(port + port) else { return nil }
+      start += 8
+    } else if number != 50 {
+      return nil
+    }
+    return (frame[start..<start + 4].reduce(0) { $0 << 8 | UInt32($1) }, isInUDP)
+  }
+
+  /// An ESP packet as it would be had the other host sent it: the ends of Ethernet and IP change places. Neither the
+  /// ICV (RFC 4106 section 5) nor any checksum tells the difference.
+  static func reflected(_ frame: [UInt8]) -> [UInt8] {
+    let (start, size) = frame[12] == 0x86 ? (22, 16) : (26, 4)
+    var result = frame
+    result[0..<6] = frame[6..<12]
+    result[6..<12] = frame[0..<6]
+    result[start..<start + size] = frame[start + size..<start + 2 * size]
+    result[start + size..<start + 2 * size] = frame[start..<start + size]
+    return result
   }
 
   static func contains(_ frame: [UInt8], _ marker: [UInt8]) -> Bool {
