@@ -7,6 +7,7 @@ extension DropReason {
     case .tooLarge: "A guest sent a frame that is longer than the network's MTU allows."
     case .malformedFrame: "A guest's frame, or what its virtio header tells of it, contradicts itself."
     case .sendFailed: "The kernel did not take a packet for the underlay."
+    case .underlayTooSmall: "The underlay carries no packets of this size: its MTU, or the network's, has to change."
     case .sequenceExhausted: "An SA has used up its sequence numbers before it was replaced."
     case .notForThisPath: "The host that the frame is for is not reached by the packet path in user space."
     case .notESP: "A datagram came that holds no ESP packet."

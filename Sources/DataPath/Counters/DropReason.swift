@@ -12,6 +12,8 @@ package enum DropReason: UInt8, CaseIterable, Error {
   case malformedFrame
   /// The kernel did not take the packet for the underlay.
   case sendFailed
+  /// The sealed packet is longer than the underlay's MTU towards the host; none is ever sent in fragments.
+  case underlayTooSmall
   /// The SA has used up its sequence numbers (RFC 4303, section 3.3.3).
   case sequenceExhausted
   /// The host that the frame is for is not reached by this packet path.

@@ -8,4 +8,6 @@ package enum DataPathError: Error, Equatable {
   case spiTaken(SPI)
   /// What a key is made of has the wrong length, or the library took none.
   case unusableKey
+  /// More than 65,536 hosts are named by entries and SAs.
+  case tooManyHosts
 }

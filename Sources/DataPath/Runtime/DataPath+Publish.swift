@@ -1,0 +1,57 @@
+import Wire
+
+/// A descriptor that a thread waits for from the next snapshot on, or no more.
+struct WatchChange {
+  let waiting: Waiting
+  let old: Descriptors?
+  let new: Descriptors?
+  let index: Int
+  /// What the thread finds with the event.
+  let place: UInt64
+
+  func apply() {
+    if let old, old.each[index] >= 0 { waiting.remove(old.each[index]) }
+    if let new, new.each[index] >= 0 { waiting.add(new.each[index], place) }
+  }
+}
+
+extension DataPath {
+  /// Makes all changes since the last call take effect as one.
+  package func publish() {
+    if peers.forgetUnneeded() { arePeersStale = true }
+    guard areNetworksStale || isInboundStale || arePeersStale || areSocketsStale else {
+      publication.reclaim()
+      return
+    }
+    if areNetworksStale { networkPart = makeNetworkPart() }
+    if isInboundStale { inboundPart = makeInboundPart() }
+    if arePeersStale { peerPart = peers.publish(from: sockets.local, port: settings.port) }
+    (areNetworksStale, isInboundStale, arePeersStale, areSocketsStale) = (false, false, false, false)
+    publication.publish(SnapshotOwner(networkPart, inboundPart, peerPart, sockets))
+    // After the snapshot, for an event has to find in it what it is about.
+    for change in watchChanges { change.apply() }
+    watchChanges = []
+    publication.reclaim()
+  }
+
+  private func makeNetworkPart() -> NetworkPart {
+    var held: [AnyObject] = []
+    let records = places.map { open in
+      guard let open else { return vacancy.record }
+      let item = open.publish()
+      held += item.held
+      return item.record
+    }
+    return NetworkPart(records, holding: held + [vacancy])
+  }
+
+  private func makeInboundPart() -> InboundPart {
+    let records = inbound.map { spi, item in
+      let source = item.peer.vtep.source
+      return InboundRecord(
+        spi: spi.value, peer: item.peer.index, queue: Int(spi.value) % settings.queues, sourceHigh: source.high,
+        sourceLow: source.low, association: Unmanaged.passUnretained(item.association))
+    }
+    return InboundPart(records, associations: inbound.values.map(\.association))
+  }
+}
