@@ -25,9 +25,10 @@ package final class InboundSA: @unchecked Sendable {
   package var packets: UInt64 { packetCount.total }
   /// Bytes of their payloads.
   package var bytes: UInt64 { byteCount.total }
-  /// Packets that had come before, or were too old to tell.
+  /// Packets that had come before.
   package var replayed: UInt64 { replayCount.total }
-  /// Packets whose ICV was wrong.
+  /// Packets whose ICV was wrong. Those that are older than the window are among them: the low half of their number
+  /// stands for one that is 2^32 higher (RFC 4303, appendix A2).
   package var integrityFailures: UInt64 { integrityCount.total }
 
   /// Opens the packet of `length` bytes, SPI to ICV. If it is dropped, its bytes are of no use.

@@ -41,8 +41,8 @@ struct ReplayWindow: ~Copyable {
   func mark(_ sequence: UInt64) {
     let word = sequence >> 6
     if sequence > top {
-      let entered = min(word - top >> 6, mask + 1)
-      for step in 0..<entered { words[index(word - step)] = 0 }
+      let entered = Int(min(word - top >> 6, mask + 1))
+      for step in 0..<entered { words[index(word &- UInt64(step))] = 0 }
       highest.pointee = sequence
     }
     words[index(word)] |= bit(sequence)
