@@ -18,11 +18,11 @@ enum XFRMSelector {
     }
     switch policy.traffic {
     case .udp(let port):
-      selector.proto = UInt8(IPPROTO_UDP)
+      selector.proto = IPProtocol.udp
       selector.dport = port.bigEndian
       selector.dport_mask = .max
     case .gre(let key):
-      selector.proto = UInt8(IPPROTO_GRE)
+      selector.proto = IPProtocol.gre
       selector.sport = UInt16(key >> 16).bigEndian
       selector.sport_mask = .max
       selector.dport = UInt16(truncatingIfNeeded: key).bigEndian
@@ -34,11 +34,11 @@ enum XFRMSelector {
   /// nil if it selects other traffic than a policy of ours.
   static func traffic(_ selector: xfrm_selector) -> XFRMPolicy.Traffic? {
     guard selector.ifindex == 0, selector.user == 0, selector.dport_mask == .max else { return nil }
-    switch Int(selector.proto) {
-    case Int(IPPROTO_UDP):
+    switch selector.proto {
+    case IPProtocol.udp:
       guard selector.sport == 0, selector.sport_mask == 0 else { return nil }
       return .udp(port: UInt16(bigEndian: selector.dport))
-    case Int(IPPROTO_GRE):
+    case IPProtocol.gre:
       guard selector.sport_mask == .max else { return nil }
       return .gre(key: UInt32(UInt16(bigEndian: selector.sport)) << 16 | UInt32(UInt16(bigEndian: selector.dport)))
     default: return nil

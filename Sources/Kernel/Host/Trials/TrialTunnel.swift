@@ -18,7 +18,7 @@ struct TrialTunnel {
   let remote: VTEP
   let socket: TrialSocket
 
-  var ipProtocol: UInt8 { kind == .vxlan ? UInt8(IPPROTO_UDP) : UInt8(IPPROTO_GRE) }
+  var ipProtocol: UInt8 { kind == .vxlan ? IPProtocol.udp : IPProtocol.gre }
 
   /// As in "a frame of VXLAN over IPv6".
   var description: String { "\(kind == .vxlan ? "VXLAN" : "GRE") over IPv\(isV6 ? 6 : 4)" }
