@@ -143,7 +143,7 @@ import Wire
       try kernel.ensureBridge(Specs.bridge())
       try sh("ip link add other type vxlan id 77 local 192.0.2.1 dstport 7680")
       let error = #expect(throws: KernelError.self) { _ = try kernel.ensureVXLAN(try Specs.vxlan("192.0.2.1")) }
-      guard case .refused(_, let object, let code, let message) = error else {
+      guard case .refused(_, let object, let code, let message, _) = error else {
         Issue.record("\(String(describing: error))")
         return
       }
@@ -181,6 +181,16 @@ import Wire
       #expect(link.master == nil && link.port == nil)
       #expect(try kernel.deleteLink(named: "weft-blue", alias: Specs.alias))
       #expect(try kernel.deleteLink(named: "weft-blue", alias: Specs.alias) == false)
+    }
+  }
+
+  @Test(
+    arguments: [(.interfaces, "ip -d link"), (.forwarding, "bridge fdb"), (.ipsec, "ip xfrm"), (.packetFilter, "nft")]
+      as [(KernelPart, String)])
+  func whatStandsInTheWayIsLookedForWhereItIs(part: KernelPart, command: String) {
+    for code in [EEXIST, EBUSY] {
+      let error = KernelError.refused(operation: "add", object: "it", code: code, message: nil, part: part)
+      #expect(error.description.contains("look with '\(command)"))
     }
   }
 

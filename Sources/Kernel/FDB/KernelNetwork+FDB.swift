@@ -26,7 +26,7 @@ extension KernelNetwork {
         let change = changes[start + failure.index]
         let error = KernelError.refused(
           operation: change.isRemoval ? "remove the forwarding entry" : "set the forwarding entry",
-          object: change.description, code: failure.code, message: failure.message)
+          object: change.description, code: failure.code, message: failure.message, part: .forwarding)
         if change.isRemoval && error.meansGone { continue }
         errors.append((start + failure.index, error))
       }
@@ -46,7 +46,7 @@ extension KernelNetwork {
     if let failure = socket.finishBatch().first {
       throw .refused(
         operation: "set the forwarding entry", object: "\(mac) at \(vtep)", code: failure.code,
-        message: failure.message)
+        message: failure.message, part: .forwarding)
     }
   }
   /// `FDBChange.setPort` for the path of a MAC that moves to another host behind a GRE tunnel.

@@ -95,12 +95,12 @@ package final class PacketFilterLock {
       switch traffic {
       case .udp(let port):
         [
-          .transport(offset: complaint.quotedProtocol, length: 1), .equals([UInt8(IPPROTO_UDP)]),
+          .transport(offset: complaint.quotedProtocol, length: 1), .equals([IPProtocol.udp]),
           .transport(offset: complaint.quotedTransport + 2, length: 2), .equals(bytes(port)),
         ]
       case .gre(let key):
         [
-          .transport(offset: complaint.quotedProtocol, length: 1), .equals([UInt8(IPPROTO_GRE)]),
+          .transport(offset: complaint.quotedProtocol, length: 1), .equals([IPProtocol.gre]),
           .transport(offset: complaint.quotedTransport + 4, length: 4), .equals(bytes(key)),
         ]
       }
@@ -118,9 +118,9 @@ package final class PacketFilterLock {
     let packets: [FilterExpression] =
       switch traffic {
       case .udp(let port):
-        [meta, .equals([UInt8(IPPROTO_UDP)]), .transport(offset: 2, length: 2), .equals(bytes(port))]
+        [meta, .equals([IPProtocol.udp]), .transport(offset: 2, length: 2), .equals(bytes(port))]
       case .gre(let key):
-        [meta, .equals([UInt8(IPPROTO_GRE)]), .transport(offset: 4, length: 4), .equals(bytes(key))]
+        [meta, .equals([IPProtocol.gre]), .transport(offset: 4, length: 4), .equals(bytes(key))]
       }
     let security: FilterExpression =
       direction == .input
@@ -214,7 +214,7 @@ package final class PacketFilterLock {
     guard let failure = socket.finishTransaction().first else { return }
     throw .refused(
       operation: operation, object: "the packet filter of encrypted networks", code: failure.code,
-      message: failure.message)
+      message: failure.message, part: .packetFilter)
   }
 
   /// The table may or may not stand: it is made, if it was not there, and deleted with all that is in it.

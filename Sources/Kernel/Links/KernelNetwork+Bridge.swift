@@ -8,17 +8,11 @@ extension KernelNetwork {
   /// - Throws: `.foreign` if a device of that name is not ours.
   @discardableResult
   package func ensureBridge(_ spec: BridgeSpec) throws(KernelError) -> Ensured {
-    if let link = try link(named: spec.name) { return try repairBridge(link, spec) }
-    do {
+    try ensureDevice(spec.name) { () throws(KernelError) in
       try createBridge(spec)
-    } catch {
-      // Someone made one in between: the same look decides whether it is ours.
-      guard error.code == EEXIST, let link = try link(named: spec.name) else { throw error }
-      return try repairBridge(link, spec)
+    } repair: { link throws(KernelError) in
+      try repairBridge(link, spec)
     }
-    guard let link = try link(named: spec.name) else { throw .absent(spec.name) }
-    _ = try repairBridge(link, spec)
-    return .created(index: link.index)
   }
 
   private func createBridge(_ spec: BridgeSpec) throws(KernelError) {
@@ -64,31 +58,5 @@ extension KernelNetwork {
     }
     try socket.perform(message, "set up the bridge", spec.name)
     return .changed(index: link.index)
-  }
-
-  /// Creates a device and marks it. The kernel ignores an alias in the message that creates a device, and a mark set by
-  /// name could hit a stranger's device, so it is set by number once the device is known to be the one just made.
-  func create(
-    _ message: consuming NetlinkMessage, _ operation: String, name: String, mac: MACAddress, alias: String
-  ) throws(KernelError) {
-    guard Self.isInterfaceName(name), alias.utf8.count < 256 else {
-      throw .refused(
-        operation: operation, object: name, code: EINVAL, message: "a name has 1 to 15 bytes, an alias at most 255")
-    }
-    try socket.perform(message, operation, name)
-    guard let link = try link(named: name) else { throw .absent(name) }
-    try claim(link, mac: mac, alias: alias)
-  }
-
-  /// Checks that a device is ours. One without alias but with the MAC that only we derive is ours too: an agent that was
-  /// killed between the two steps of `create` left it. It gets its mark now.
-  func claim(_ link: Link, mac: MACAddress, alias: String) throws(KernelError) {
-    if link.alias == alias { return }
-    guard link.alias == nil, link.mac == mac else {
-      throw .foreign(name: link.name, kind: link.kind, alias: link.alias)
-    }
-    var message = NetlinkMessage(type: RTM_NEWLINK, flags: 0, Self.header(link.index))
-    message.put(IFLA_IFALIAS, text: alias)
-    try socket.perform(message, "mark the device", link.name)
   }
 }

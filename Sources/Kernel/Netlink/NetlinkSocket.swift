@@ -13,6 +13,7 @@ final class NetlinkSocket {
 
   private let raw: OpaquePointer
   private let descriptor: Int32
+  private let part: KernelPart
   private var sequence: UInt32 = 0
   private var buffer: UnsafeMutableRawBufferPointer
   private var outgoing: [UInt8] = []
@@ -29,6 +30,7 @@ final class NetlinkSocket {
     self.raw = raw
     descriptor = nl_socket_get_fd(raw)
     port = nl_socket_get_local_port(raw)
+    part = Self.part(family)
     buffer = .allocate(byteCount: 1 << 18, alignment: 16)
     outgoing.reserveCapacity(1 << 15)
     Self.prepare(descriptor)
@@ -37,6 +39,14 @@ final class NetlinkSocket {
   deinit {
     buffer.deallocate()
     nl_socket_free(raw)
+  }
+
+  private static func part(_ family: Int32) -> KernelPart {
+    switch family {
+    case NETLINK_XFRM: .ipsec
+    case NETLINK_NETFILTER: .packetFilter
+    default: .interfaces
+    }
   }
 
   /// Stands in every request of this socket, and in the notices that follow from it.
@@ -65,7 +75,8 @@ final class NetlinkSocket {
     beginBatch()
     append(message)
     if let failure = finishBatch().first {
-      throw .refused(operation: operation, object: object(), code: failure.code, message: failure.message)
+      throw .refused(
+        operation: operation, object: object(), code: failure.code, message: failure.message, part: part)
     }
   }
 
@@ -231,7 +242,7 @@ final class NetlinkSocket {
       out.storeBytes(of: own, toByteOffset: 8, as: UInt32.self)
       return nl_sendto(raw, out.baseAddress, out.count)
     }
-    guard sent >= 0 else { throw .refused(operation: "list", object: what, code: errno, message: nil) }
+    guard sent >= 0 else { throw .refused(operation: "list", object: what, code: errno, message: nil, part: part) }
     var isWhole = true
     var isDone = false
     var failure: Failure?
@@ -239,7 +250,7 @@ final class NetlinkSocket {
       let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
       if count < 0 {
         if errno == EINTR { continue }
-        throw .refused(operation: "list", object: what, code: errno, message: nil)
+        throw .refused(operation: "list", object: what, code: errno, message: nil, part: part)
       }
       Self.forEachMessage(UnsafeRawBufferPointer(rebasing: buffer[..<count])) { header, payload in
         guard header.nlmsg_seq == own else { return }
@@ -255,7 +266,9 @@ final class NetlinkSocket {
         }
       }
     }
-    if let failure { throw .refused(operation: "list", object: what, code: failure.code, message: failure.message) }
+    if let failure {
+      throw .refused(operation: "list", object: what, code: failure.code, message: failure.message, part: part)
+    }
     return isWhole
   }
 

@@ -70,7 +70,8 @@ extension KernelXFRM {
           (
             index,
             .refused(
-              operation: operation, object: policies[index].description, code: failure.code, message: failure.message)
+              operation: operation, object: policies[index].description, code: failure.code, message: failure.message,
+              part: .ipsec)
           ))
       }
       start = end
@@ -87,8 +88,8 @@ extension KernelXFRM {
       guard found.contains(where: { !$0.isOurs }) else { return nil }
       return .refused(
         operation: operation,
-        object: "\(policy), since one that is not Weft's has the same selector ('ip xfrm policy' shows it)",
-        code: EEXIST, message: nil)
+        object: "\(policy), since one that is not Weft's has the same selector", code: EEXIST, message: nil,
+        part: .ipsec)
     } catch {
       return error.meansGone ? nil : error
     }

@@ -20,67 +20,32 @@ package enum XFRMEvent: Hashable, Sendable {
 /// readable when there is something; for one thread.
 package final class XFRMMonitor {
   private static let receiveBuffer: Int32 = 4 << 20
-  private static let datagramLimit = 64
 
-  private let raw: OpaquePointer
-  private let buffer: UnsafeMutableRawBufferPointer
+  private let listener: NetlinkListener
   private let ownPort: UInt32?
   /// For epoll; non-blocking.
-  package let descriptor: Int32
+  package var descriptor: Int32 { listener.descriptor }
 
   /// - Parameters:
   ///   - own: changes that were made by it are not reported.
   ///   - receiveBuffer: bytes for events that wait; tests make it small.
   package init(ignoring own: KernelXFRM? = nil, receiveBuffer: Int32? = nil) throws(KernelError) {
-    guard let raw = nl_socket_alloc() else { fatalError("out of memory") }
-    nl_socket_disable_seq_check(raw)
-    var result = nl_connect(raw, NETLINK_XFRM)
-    for group in [XFRMNLGRP_SA, XFRMNLGRP_POLICY] where result == 0 {
-      result = nl_socket_add_membership(raw, Int32(group.rawValue))
-    }
-    if result == 0 { result = nl_socket_set_nonblocking(raw) }
-    guard result == 0 else {
-      let code = errno
-      nl_socket_free(raw)
-      throw .refused(operation: "listen for", object: "changes of IPsec states", code: code, message: nil)
-    }
-    self.raw = raw
+    let groups = [XFRMNLGRP_SA, XFRMNLGRP_POLICY].map { Int32($0.rawValue) }
+    listener = try NetlinkListener(NETLINK_XFRM, groups: groups, "changes of IPsec states")
+    listener.makeRoom(receiveBuffer ?? Self.receiveBuffer)
     ownPort = own?.socket.port
-    descriptor = nl_socket_get_fd(raw)
-    var room = receiveBuffer ?? Self.receiveBuffer
-    let size = socklen_t(MemoryLayout<Int32>.size)
-    if setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &room, size) != 0 {
-      setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &room, size)
-    }
-    buffer = .allocate(byteCount: 1 << 16, alignment: 16)
-  }
-
-  deinit {
-    buffer.deallocate()
-    nl_socket_free(raw)
   }
 
   /// Everything that waits, up to a limit; call again while the descriptor is readable.
   package func receive() throws(KernelError) -> [XFRMEvent] {
     // Notices of new states hold their keys.
-    defer { if let start = buffer.baseAddress { explicit_bzero(start, buffer.count) } }
+    defer { listener.wipe() }
     var events: [XFRMEvent] = []
-    for _ in 0..<Self.datagramLimit {
-      let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
-      if count < 0 {
-        switch errno {
-        case EINTR: continue
-        case EAGAIN: return events
-        case ENOBUFS:
-          events.append(.overrun)
-          continue
-        default: throw .refused(operation: "read", object: "changes of IPsec states", code: errno, message: nil)
-        }
-      }
-      NetlinkSocket.forEachMessage(UnsafeRawBufferPointer(rebasing: buffer[..<count])) { header, payload in
-        guard header.nlmsg_pid != ownPort || ownPort == nil else { return }
-        if let event = Self.event(Int(header.nlmsg_type), payload) { events.append(event) }
-      }
+    try listener.receive {
+      events.append(.overrun)
+    } each: { header, payload in
+      guard header.nlmsg_pid != ownPort || ownPort == nil else { return }
+      if let event = Self.event(Int(header.nlmsg_type), payload) { events.append(event) }
     }
     return events
   }

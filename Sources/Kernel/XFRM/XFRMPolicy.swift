@@ -31,17 +31,6 @@ package struct XFRMPolicy: Hashable, Sendable {
     self.traffic = traffic
     self.action = action
   }
-
-  /// Whether the two cannot stand at once, so that the one replaces the other: same direction, same packets.
-  package func selectsSame(as other: XFRMPolicy) -> Bool {
-    guard direction == other.direction, traffic == other.traffic else { return false }
-    switch (action, other.action) {
-    case (.block(let isV6), .block(let otherIsV6)): return isV6 == otherIsV6
-    case (.protect(let source, let destination, _), .protect(let otherSource, let otherDestination, _)):
-      return source == otherSource && destination == otherDestination
-    case (.block, .protect), (.protect, .block): return false
-    }
-  }
 }
 
 extension XFRMPolicy: CustomStringConvertible {

@@ -4,16 +4,18 @@ import Testing
 import Wire
 
 @Suite(KernelLab.hasESP) struct LabStateTests {
-  private func state(_ spi: UInt32 = 0x1234_5678, isV6: Bool = false) throws -> XFRMState {
+  private func state(_ spi: UInt32 = 0x1234_5678, isV6: Bool = false, isInUDP: Bool = false) throws -> XFRMState {
     let (a, b) = isV6 ? ("2001:db8::1", "2001:db8::2") : ("192.0.2.1", "192.0.2.2")
-    return XFRMState(source: try .test(a), destination: try .test(b), spi: spi, key: (1...36).map { UInt8($0) })
+    return XFRMState(
+      source: try .test(a), destination: try .test(b), spi: spi, key: (1...36).map { UInt8($0) },
+      encapsulation: isInUDP ? .weft : nil)
   }
 
-  @Test(arguments: [false, true])
-  func whatIsAddedReadsBackAsMade(isV6: Bool) throws {
+  @Test(arguments: [false, true], [false, true])
+  func whatIsAddedReadsBackAsMade(isV6: Bool, isInUDP: Bool) throws {
     try TestHost().run {
       let kernel = try KernelXFRM()
-      let state = try state(isV6: isV6)
+      let state = try state(isV6: isV6, isInUDP: isInUDP)
       try kernel.add(state)
       let found = try kernel.states()
       #expect(found.map(\.state) == [state])
@@ -24,6 +26,7 @@ import Wire
         "aead rfc4106(gcm(aes)) 0x0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f2021222324 128",
         "replay_window 4096",
       ] { #expect(shown.contains(part), "\(shown)") }
+      #expect(shown.contains("encap type espinudp sport 7678 dport 7678") == isInUDP, "\(shown)")
       try kernel.remove(source: state.source, destination: state.destination, spi: state.spi)
       #expect(try kernel.states().isEmpty)
       try kernel.remove(source: state.source, destination: state.destination, spi: state.spi)
@@ -44,11 +47,11 @@ import Wire
       try kernel.add(state)
       for spi in [state.spi, 0x9999] {
         let error = #expect(throws: KernelError.self) { try kernel.add(try self.state(spi)) }
-        #expect(error?.code == EEXIST)
+        #expect(error?.code == EEXIST && error?.description.contains("ip xfrm state") == true)
       }
-      #expect(try kernel.occupiedSPIs(at: state.destination) == [state.spi, 0x9999])
-      #expect(try kernel.occupiedSPIs(at: state.source) == [0x8888])
-      #expect(try kernel.states().map(\.state) == [state])
+      // An SPI is a name at its destination only.
+      try kernel.add(try self.state(0x8888))
+      #expect(Set(try kernel.states().map(\.state.spi)) == [state.spi, 0x8888])
     }
   }
 
@@ -99,6 +102,9 @@ import Wire
     "flag esn replay-window 4096 aead 'rfc4106(gcm(aes))' KEY 96",
     "flag esn replay-window 4096 sel src 192.0.2.1/32 aead 'rfc4106(gcm(aes))' KEY 128",
     "flag esn replay-window 4096 mark 1 aead 'rfc4106(gcm(aes))' KEY 128",
+    "flag esn replay-window 4096 aead 'rfc4106(gcm(aes))' KEY 128 encap espinudp 4500 7678 0.0.0.0",
+    "flag esn replay-window 4096 aead 'rfc4106(gcm(aes))' KEY 128 encap espinudp 7678 4500 0.0.0.0",
+    "flag esn replay-window 4096 aead 'rfc4106(gcm(aes))' KEY 128 encap espinudp 7678 7678 192.0.2.9",
     "flag esn replay-window 4096 enc 'cbc(aes)' 0x0102030405060708090a0b0c0d0e0f10 "
       + "auth 'hmac(sha1)' 0x0102030405060708090a0b0c0d0e0f1011121314",
   ])
@@ -109,6 +115,20 @@ import Wire
         "ip xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x12345678 reqid 1464157780 mode transport "
           + what.replacing("KEY", with: key))
       #expect(try KernelXFRM().states().map(\.state.isAsMade) == [false])
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func anSAThatIsInUDPIsNotTheSameAsOneThatIsNot(isInUDP: Bool) throws {
+    try TestHost().run {
+      let kernel = try KernelXFRM()
+      let state = try state(isInUDP: isInUDP)
+      try kernel.add(state)
+      let other = try self.state(isInUDP: !isInUDP)
+      #expect(try kernel.states().map { $0.state == other } == [false])
+      let error = #expect(throws: KernelError.self) { try kernel.add(other) }
+      #expect(error?.code == EEXIST)
+      #expect(try kernel.states().map(\.state) == [state])
     }
   }
 

@@ -5,7 +5,7 @@ enum ESPModules {
   /// Adding a state with AES-GCM makes the kernel look for the IV generator `seqiv`, which needs a random generator,
   /// and the answer does not tell which of them is missing.
   static func explain(_ error: KernelError) -> KernelError {
-    guard case .refused(let operation, _, let code, let message) = error else { return error }
+    guard case .refused(let operation, _, let code, let message, _) = error else { return error }
     let advice =
       switch code {
       case EPROTONOSUPPORT, EOPNOTSUPP, ENOENT, ENOSYS:
