@@ -13,7 +13,8 @@
 #   WEFT_LAB_DISK      room for DIRECTORY and what the run writes to /lab, in MiB (1024 more than DIRECTORY)
 #   WEFT_LAB_CACHE     where kernel and root disk are kept (${XDG_CACHE_HOME:-~/.cache}/weft-lab)
 #
-# The machine's programs are those of this one: the files of the packages below and of what they depend on.
+# The machine's programs are those of this one: the files of the packages below, of those of the libraries that programs in
+# DIRECTORY are linked with, and of what all these depend on.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 
@@ -21,7 +22,7 @@ packages=(
   bash coreutils dash debianutils diffutils findutils gawk grep gzip hostname kmod libc-bin mawk mount netbase procps sed
   tar util-linux
   iproute2 nftables ebtables tcpdump iperf3 dnsmasq-base udhcpc socat jq iputils-ping iputils-arping ethtool strace
-  libnl-3-200 libnl-route-3-200 libnl-xfrm-3-200 libnl-genl-3-200 libstdc++6 libssl3 libatomic1
+  libnl-3-200 libnl-route-3-200 libnl-xfrm-3-200 libnl-genl-3-200 libstdc++6 libatomic1
 )
 
 give_up() {
@@ -94,6 +95,17 @@ END
 }
 
 # ---------------------------------------------------------------------------------------------- the root disk
+
+# The packages of the system's libraries that the programs in DIRECTORY are linked with.
+linked_packages() {
+  local library
+  find "$directory" -type f \( -perm -u+x -o -name '*.so*' \) -exec ldd {} + 2> /dev/null |
+    sed -nE 's,.* => (/usr)?(/lib[^ ]*) \(.*,\2,p' | sort -u |
+    while IFS= read -r library; do
+      # A package lists a file where it was before /lib became a link, or where it is now.
+      dpkg-query -S "$library" "/usr$library" 2> /dev/null || true
+    done | sed -nE 's/^([a-z0-9.+-]+)(:[a-z0-9]+)?: .*/\1/p' | sort -u
+}
 
 # Packages and all that they depend on, as far as installed, with their versions.
 closure() {
@@ -182,6 +194,7 @@ kernel=$(real_package)
 [[ -n $kernel ]] || kernel=$(cd "$cache" && ls -d linux-image-*-cloud-amd64 2> /dev/null | sort -V | tail -1)
 [[ -n $kernel ]] || give_up "apt knows no linux-image-cloud-amd64: the lab runs on Debian 12 or later."
 [[ -f $cache/$kernel/initramfs ]] || prepare_kernel "$kernel"
+mapfile -t -O "${#packages[@]}" packages < <(linked_packages)
 key=$({ cat "${BASH_SOURCE[0]}"; echo "$kernel"; closure; } | sha256sum | cut -c1-16)
 root=$cache/root-$key.ext4
 if [[ ! -f $root ]]; then
