@@ -18,7 +18,8 @@
 #   --policies-only  the policies alone, on this machine's kernel
 #   --here           everything on this machine's kernel, which has to have ESP; without it in the kernel lab, and after
 #                    it the policies alone on this machine's kernel
-#   WEFT_TEST_BUNDLE use these tests (a release build with -enable-testing) in place of building them in .build/bench
+#   WEFT_TEST_BUNDLE use these tests (a release build with -enable-testing) in place of building them in .build/bench, which
+#                    takes twenty minutes of two processors the first time
 set -euo pipefail
 export LC_ALL=C
 
