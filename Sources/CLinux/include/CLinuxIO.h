@@ -33,6 +33,9 @@ int weft_send_batch(int fd, const uint8_t *buffer, const struct weft_datagram *d
 // bind to an IPv4 (4 bytes) or IPv6 (16 bytes) address and a port in the order of the host.
 int weft_bind_inet(int fd, const uint8_t *address, uint8_t address_length, uint16_t port);
 
+// A non-blocking UDP socket at an IPv4 or IPv6 address, by which the kernel takes ESP in UDP (RFC 3948).
+int weft_open_esp_in_udp(const uint8_t *address, uint8_t address_length, uint16_t port);
+
 // The port that the socket is bound to, in the order of the host.
 int weft_local_port(int fd);
 

@@ -165,6 +165,7 @@ import Wire
           #expect(try portIs("forwarding"))
           #expect(try isThere())
         }
+        #expect(try portIs("disabled"))
         #expect(try kernel.link(named: "wt77")?.hasCarrier == false)
         #expect(try isThere())
       }
