@@ -33,10 +33,15 @@ struct ESPTarget: FuzzTarget {
     let chunk: [UInt8] = [0, 8, 1, 2, 3, 4, 1, 2, 2, 17]
     let honest: [UInt8] = (0..<6).flatMap { (number: UInt8) in [5 | number << 3] + chunk + [17, number] }
     let jumps: [UInt8] = (0..<20).flatMap { (number: UInt8) in [0x85] + chunk + [47, number * 13] }
+    // Two jumps of 2^31 and back: the window is across the end of the low half.
+    let across: [UInt8] = [5, 0x85, 0x85, 0xc5, 0xc5].enumerated().flatMap { place, choice in
+      [choice] + chunk + [47, [0, 0x80, 0x80, 63, 64][place]]
+    }
     let authentic: [UInt8] = (0..<6).flatMap { (number: UInt8) in [1 | number << 3] + chunk + [number] }
     let (again, changed, cut): ([UInt8], [UInt8], [UInt8]) = ([2, 0, 2, 3], [3, 0, 1, 7], [4, 0, 35])
     return [
-      [0] + honest + again, [1] + jumps + again, [0] + authentic + honest + changed + cut, [1, 0] + chunk + [0, 0, 0],
+      [0] + honest + again, [1] + jumps + again, [0] + across + again, [0] + authentic + honest + changed + cut,
+      [1, 0] + chunk + [0, 0, 0],
     ]
   }
 }
