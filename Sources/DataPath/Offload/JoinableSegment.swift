@@ -22,13 +22,20 @@ struct JoinableSegment {
     key = hash
   }
 
-  /// Whether it is plain data of an established connection, and nothing in it depends on where it is cut: ACK and nothing
-  /// but PSH beside it, payload, no Ethernet padding, and an identification without meaning (DF, RFC 6864, section 4).
+  /// Whether it is plain data of an established connection, and nothing in it depends on where it is cut: ACK and
+  /// nothing but PSH beside it, payload, no Ethernet padding, and an identification without meaning (DF, RFC 6864,
+  /// section 4).
   func isJoinable(_ base: UnsafeRawPointer, frameLength: Int) -> Bool {
     guard layout.tcpFlags & ~TCPFlags.push == TCPFlags.acknowledge, layout.endOffset == frameLength,
       layout.payloadOffset < layout.endOffset, layout.endOffset &- layout.networkOffset <= JoinedFlow.maximumLength
     else { return false }
     return layout.networkVersion == 6 || base.network16(layout.networkOffset + 6) == 0x4000
+  }
+
+  /// Whether others can follow: not behind PSH, nor if a super-frame of such segments were one that is not cut again.
+  var canBegin: Bool {
+    layout.tcpFlags & TCPFlags.push == 0
+      && layout.endOffset &- layout.payloadOffset >= SegmentCutter.minimumSegment
   }
 
   /// Whether the checksums of IPv4 and TCP are right.

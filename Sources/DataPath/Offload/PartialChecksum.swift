@@ -12,8 +12,8 @@ struct PartialChecksum {
     guard start >= FrameLayout.ethernetSize, position + 2 <= frameLength else { throw .malformedFrame }
   }
 
-  /// Copies a frame and completes the checksum in the copy, as `skb_checksum_help` of Linux does: from `start` to the end,
-  /// with the sum of the pseudo-header that stands in its place; never 0, which means "no checksum" to UDP.
+  /// Copies a frame and completes the checksum in the copy, as `skb_checksum_help` of Linux does: from `start` to the
+  /// end, with the sum of the pseudo-header that stands in its place; never 0, which means "no checksum" to UDP.
   ///
   /// - Returns: the sum of the frame.
   func copy(_ base: UnsafeRawPointer, _ count: Int, to target: UnsafeMutableRawPointer) -> UInt64 {

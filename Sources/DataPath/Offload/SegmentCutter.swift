@@ -1,8 +1,9 @@
 /// Cuts what a guest handed over in one piece into frames that fit the network, each with its checksums complete.
 ///
 /// A TCP super-frame becomes segments as TCP segmentation offload of Linux makes them (`tcp_gso_segment`,
-/// `inet_gso_segment`): the identification of IPv4 counts up, FIN and PSH stand on the last segment only, CWR on the first
-/// only (RFC 3168, section 6.1.2). Any other frame is written as it is, but for a checksum that was left to be filled in.
+/// `inet_gso_segment`): the identification of IPv4 counts up, FIN and PSH stand on the last segment only, CWR on the
+/// first only (RFC 3168, section 6.1.2). Any other frame is written as it is, but for a checksum that was left to be
+/// filled in.
 package struct SegmentCutter {
   /// Linux lets no TCP connection carry less payload in a segment of a super-frame (`TCP_MIN_SND_MSS` of `net/tcp.h`,
   /// without options).

@@ -1,5 +1,5 @@
-/// Joins the TCP segments of a flow that came together into one super-frame, so that the way through bridge and guest is
-/// gone once for all of them.
+/// Joins the TCP segments of a flow that came together into one super-frame, so that the way through bridge and guest
+/// is gone once for all of them.
 ///
 /// The order of a flow's frames never changes. Frames of different flows may overtake each other up to `flush`.
 package struct SegmentJoiner: ~Copyable {
@@ -60,7 +60,7 @@ package struct SegmentJoiner: ~Copyable {
       release(slot, to: &sink)
     }
     // With PSH nothing follows; so nothing is to be proven either.
-    guard isJoinable, layout.tcpFlags & TCPFlags.push == 0, segment.isIntact(base) else {
+    guard isJoinable, segment.canBegin, segment.isIntact(base) else {
       return write(frame, network: network, to: &sink)
     }
     hold(JoinedFlow(base, layout, key: segment.key, network: network), frame, to: &sink)

@@ -8,8 +8,8 @@ struct SegmentTemplate {
   private let identification: UInt16
   private let sequence: UInt32
   private let flags: UInt8
-  /// The sum of the IPv4 header without total length, identification and checksum; of the IPv6 header without its payload
-  /// length, and of its extension headers.
+  /// The sum of the IPv4 header without total length, identification and checksum; of the IPv6 header without its
+  /// payload length, and of its extension headers.
   private let networkSum: UInt64
   /// The sum of the pseudo-header without its length.
   private let pseudoSum: UInt64

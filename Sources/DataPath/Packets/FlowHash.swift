@@ -2,8 +2,8 @@
 package enum FlowHash {
   /// The UDP source port for the flow that a frame belongs to: 49,152 to 65,535, always the same for the same flow.
   ///
-  /// Made of the Ethernet addresses, the IP addresses, the protocol and the ports; of what the frame has. All fragments of
-  /// a packet give the same.
+  /// Made of the Ethernet addresses, the IP addresses, the protocol and the ports; of what the frame has. All
+  /// fragments of a packet give the same.
   package static func port(_ frame: UnsafeRawBufferPointer) -> UInt16 {
     guard let base = frame.baseAddress, frame.count >= FrameLayout.ethernetSize else { return 0xc000 }
     var hash = mix(base.loadUnaligned(as: UInt64.self), UInt64(base.network32(8)))

@@ -76,9 +76,9 @@ package struct InnerHeader: Equatable {
 
   /// Reads what an opened ESP packet holds.
   ///
-  /// As strict as Linux is with VXLAN: flags and reserved bits are those that a host of the pool writes. A UDP checksum is
-  /// not looked at, since the packet's integrity is proven already. Bytes behind the UDP datagram are padding of the
-  /// traffic flow's confidentiality (RFC 4303, section 2.7).
+  /// As strict as Linux is with VXLAN: flags and reserved bits are those that a host of the pool writes. A UDP
+  /// checksum is not looked at, since the packet's integrity is proven already. Bytes behind the UDP datagram are
+  /// padding of the traffic flow's confidentiality (RFC 4303, section 2.7).
   @inline(__always)
   package static func read(nextHeader: UInt8, _ bytes: UnsafeRawBufferPointer) throws(DropReason) -> InnerHeader {
     guard let base = bytes.baseAddress else { throw .malformedTunnel }

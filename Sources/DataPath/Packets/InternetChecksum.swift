@@ -3,8 +3,8 @@ import Wire
 /// The checksum of IP, TCP and UDP (RFC 1071): the one's complement of the one's complement sum of 16-bit words.
 ///
 /// Sums are in the order of the machine, as they come from memory: the order of the bytes does not matter to the sum
-/// (RFC 1071, section 2 B). A sum of 64 bits stands for itself modulo 65,535, so that sums of parts that begin at an even
-/// offset are added by `add`.
+/// (RFC 1071, section 2 B). A sum of 64 bits stands for itself modulo 65,535, so that sums of parts that begin at an
+/// even offset are added by `add`.
 package enum InternetChecksum {
   /// Adds with end-around carry.
   @inline(__always)
@@ -47,8 +47,8 @@ package enum InternetChecksum {
 
   /// The sum of a multiple of `blockSize` bytes, below 4 GiB.
   ///
-  /// Vector units have no carry. So the words are added modulo 2^64, and their upper halves once more for themselves: what
-  /// the upper halves do not explain of the first sum is the exact sum of the lower halves.
+  /// Vector units have no carry. So the words are added modulo 2^64, and their upper halves once more for themselves:
+  /// what the upper halves do not explain of the first sum is the exact sum of the lower halves.
   private static func sumBlocks(_ base: UnsafeRawPointer, _ count: Int) -> UInt64 {
     typealias Lanes = SIMD2<UInt64>
     var (wholeA, wholeB, wholeC, wholeD) = (Lanes(), Lanes(), Lanes(), Lanes())

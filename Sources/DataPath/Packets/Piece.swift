@@ -1,4 +1,5 @@
-/// A run of bytes that belongs to a frame. Laid out as `struct iovec`, so that an array of them goes to `writev` as it is.
+/// A run of bytes that belongs to a frame. Laid out as `struct iovec`, so that an array of them goes to `writev` as
+/// it is.
 package struct Piece {
   package var base: UnsafeRawPointer
   /// In bytes.

@@ -1,7 +1,7 @@
 import DataPath
 
-/// Cuts a frame whose memory ends where it ends, into memory that ends where each cut frame ends, so that a byte too far
-/// is found by tools that watch memory.
+/// Cuts a frame whose memory ends where it ends, into memory that ends where each cut frame ends, so that a byte too
+/// far is found by tools that watch memory.
 func cut(
   _ header: VirtioNetHeader, _ frame: [UInt8], maximumFrame: Int = 1514
 ) throws -> [[UInt8]] {

@@ -1,7 +1,7 @@
 import DataPath
 
-/// An Ethernet frame with TCP as a guest sends it, written byte by byte with slow checksums of its own, so that it shares
-/// nothing with what it tests.
+/// An Ethernet frame with TCP as a guest sends it, written byte by byte with slow checksums of its own, so that it
+/// shares nothing with what it tests.
 struct GuestFrame {
   var destination: [UInt8] = [2, 0, 0, 0, 0, 1]
   var source: [UInt8] = [2, 0, 0, 0, 0, 2]

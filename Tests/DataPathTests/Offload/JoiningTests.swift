@@ -16,7 +16,7 @@ import Wire
     #expect(written.first?.pieces == 22)
   }
 
-  @Test(arguments: 0..<200) func whatWasJoinedIsCutIntoTheSameFrames(seed: UInt64) throws {
+  @Test(arguments: 0..<60) func whatWasJoinedIsCutIntoTheSameFrames(seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
     var stream: [[[UInt8]]] = []
     for flow in 0..<Int.random(in: 1...12, using: &random) {

@@ -31,7 +31,9 @@ import Testing
   }
 
   @Test func otherFlags() {
-    for flags in UInt8.min...UInt8.max where flags & ~0x08 != 0x10 {
+    // Each of the others beside ACK, with and without PSH; no ACK; all of them.
+    let others: [UInt8] = [0x01, 0x02, 0x04, 0x20, 0x40, 0x80].flatMap { [$0 | 0x10, $0 | 0x18] }
+    for flags in others + [0x00, 0x08, 0xff] {
       expectNotJoined(frame, "flags \(flags)") { $0.flags = flags }
       expectNotJoined(frame6, "flags \(flags)") { $0.flags = flags }
     }
@@ -68,6 +70,13 @@ import Testing
   }
 
   @Test func noPayload() { expectNotJoined(frame, "an acknowledgement") { $0.payload = [] } }
+
+  @Test func segmentsThatAreTooSmallToBeCutAgain() {
+    let size = SegmentCutter.minimumSegment
+    let frame = GuestFrame.large(count: 3 * size - 3)
+    expectNotJoined(frame.segments(of: size - 1).map(\.bytes), "small")
+    #expect(join(frame.segments(of: size).map(\.bytes)).map(\.pieces) == [3])
+  }
 
   @Test func wrongChecksums() {
     for frame in [frame, frame6] {

@@ -30,6 +30,6 @@ func join(_ frames: [[UInt8]], networks: [Int] = []) -> [RecordingSink.Written] 
     joiner.add(buffer, network: index < networks.count ? networks[index] : 0, to: &sink)
   }
   joiner.flush(to: &sink)
-  memory.forEach { $0.deallocate() }
+  for buffer in memory { buffer.deallocate() }
   return sink.written
 }

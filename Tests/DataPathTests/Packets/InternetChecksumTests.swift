@@ -13,9 +13,9 @@ import Wire
 
   @Test func itIsTheSlowSumAtEveryLengthAndPlace() {
     var random = SeededGenerator(seed: 1)
-    let bytes = (0..<400).map { _ in UInt8.random(in: 0...255, using: &random) }
+    let bytes = (0..<200).map { _ in UInt8.random(in: 0...255, using: &random) }
     for start in 0..<9 {
-      for count in 0...(400 - start) {
+      for count in 0...(200 - start) {
         let fast = bytes[start..<start + count].withUnsafeBytes { InternetChecksum.fold(InternetChecksum.sum($0)) }
         #expect(fast.bigEndian == SlowChecksum.sum(Array(bytes[start..<start + count])))
       }
@@ -23,7 +23,7 @@ import Wire
   }
 
   @Test func carriesAreNotLost() {
-    for count in [1, 2, 63, 64, 65, 1448, 65_535, 1 << 20] {
+    for count in [1, 2, 63, 64, 65, 1448, 100_001] {
       let bytes = [UInt8](repeating: 255, count: count)
       let sum = bytes.withUnsafeBytes { InternetChecksum.sum($0, .max) }
       #expect(InternetChecksum.fold(sum).bigEndian == SlowChecksum.sum(bytes + [0, 255, 255].suffix(2 + count % 2)))
