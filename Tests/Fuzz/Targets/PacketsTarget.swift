@@ -1,7 +1,7 @@
 import DataPath
 
-/// Frames of guests with their virtio headers, and what is inside an ESP packet: the decoders and offloads of the packet
-/// path.
+/// Frames of guests with their virtio headers, and what is inside an ESP packet: the decoders and offloads of the
+/// packet path.
 struct PacketsTarget: FuzzTarget {
   func run(_ bytes: [UInt8]) {
     var input = FuzzInput(bytes)
