@@ -146,12 +146,13 @@ static int choose_by_spi(int fd, uint32_t sockets) {
   return 0;
 }
 
-static int prepare(int fd, int family, uint32_t sockets) {
+static int prepare(int fd, int family, uint32_t number, uint32_t sockets) {
   int result = family == AF_INET ? set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
                                  : set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO);
   if (result == 0 && family == AF_INET6) result = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   if (result == 0 && sockets > 1) result = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  if (result == 0 && sockets > 1) result = choose_by_spi(fd, sockets);
+  // The first one founds the group with its program; a second program would found another group.
+  if (result == 0 && sockets > 1 && number == 0) result = choose_by_spi(fd, sockets);
   // Faster with, right without.
   (void)set(fd, IPPROTO_UDP, UDP_GRO, 1);
   if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive_room) != 0) {
@@ -161,13 +162,14 @@ static int prepare(int fd, int family, uint32_t sockets) {
   return result;
 }
 
-int weft_open_path_socket(const uint8_t *address, uint8_t length, uint16_t port, uint32_t sockets) {
+int weft_open_path_socket(const uint8_t *address, uint8_t length, uint16_t port, uint32_t number,
+                          uint32_t sockets) {
   struct weft_target local;
   weft_make_target(&local, address, length, port);
   int family = local.address.any.sa_family;
   int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
   if (fd < 0) return -errno;
-  int result = prepare(fd, family, sockets);
+  int result = prepare(fd, family, number, sockets);
   if (result == 0 && bind(fd, &local.address.any, local.length) != 0) result = -errno;
   if (result == 0) return fd;
   close(fd);

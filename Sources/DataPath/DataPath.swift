@@ -35,8 +35,8 @@ package final class DataPath {
 
   // The threads.
   let queueCounters: CounterBlock<QueueCounter>
-  let senders: [Waiting]
-  let receivers: [Waiting]
+  let senders: [ThreadState]
+  let receivers: [ThreadState]
   private let end: EndSignal
   private var threads: [PathThread] = []
   var pastOverflows: UInt64 = 0
@@ -60,28 +60,29 @@ package final class DataPath {
     queueCounters = CounterBlock(threads: count)
     let end = try EndSignal()
     self.end = end
-    var waiting: [Waiting] = []
-    for _ in 0..<count { waiting.append(try Waiting(end: end.descriptor)) }
-    senders = Array(waiting[..<settings.queues])
-    receivers = Array(waiting[settings.queues...])
     let readers = (0..<count).map { _ in Publication.Reader() }
-    let publication = Publication(SnapshotOwner(networkPart, inboundPart, peerPart, sockets), readers: readers)
-    self.publication = publication
+    publication = Publication(SnapshotOwner(networkPart, inboundPart, peerPart, sockets), readers: readers)
+    var states: [ThreadState] = []
     for thread in 0..<count {
-      let queue = thread % settings.queues
-      let state = ThreadState(
-        queue: queue, thread: thread, publication: publication, reader: readers[thread], waiting: waiting[thread],
-        counters: queueCounters.rows.row(thread))
-      let isSender = thread < settings.queues
+      states.append(
+        ThreadState(
+          queue: thread % settings.queues, thread: thread, publication: publication, reader: readers[thread],
+          waiting: try Waiting(end: end.descriptor), counters: queueCounters.rows.row(thread)))
+    }
+    senders = Array(states[..<settings.queues])
+    receivers = Array(states[settings.queues...])
+    for state in senders {
       threads.append(
-        try PathThread("weft-\(isSender ? "out" : "in")-\(queue)") {
-          if isSender {
-            var sender = Sender(state)
-            sender.run()
-          } else {
-            var receiver = Receiver(state)
-            receiver.run()
-          }
+        try PathThread("weft-out-\(state.queue)") {
+          var sender = Sender(state)
+          sender.run()
+        })
+    }
+    for state in receivers {
+      threads.append(
+        try PathThread("weft-in-\(state.queue)") {
+          var receiver = Receiver(state)
+          receiver.run()
         })
     }
   }
@@ -91,13 +92,16 @@ package final class DataPath {
   /// Ends the threads, closes the sockets and the TAP queues, and forgets the networks; the TAP devices stay. Nothing is
   /// carried any more.
   package func stop() {
-    end.signal()
-    for thread in threads { thread.join() }
-    threads = []
+    endThreads()
     for vni in networks.keys { close(vni) }
     pastOverflows += sockets.overflows
     sockets = PathSockets(none: settings.queues)
     areSocketsStale = true
     publish()
+  }
+  func endThreads() {
+    end.signal()
+    for thread in threads { thread.join() }
+    threads = []
   }
 }

@@ -8,7 +8,7 @@ extension DataPath {
     let next = try PathSockets(at: local, port: settings.port, count: settings.queues)
     pastOverflows += sockets.overflows
     for (index, receiver) in receivers.enumerated() {
-      watchChanges.append(WatchChange(waiting: receiver, old: sockets, new: next, index: index, place: 0))
+      watchChanges.append(WatchChange(waiting: receiver.waiting, old: sockets, new: next, index: index, place: 0))
     }
     sockets = next
     areSocketsStale = true
@@ -43,7 +43,7 @@ extension DataPath {
   private func watch(_ network: OpenNetwork, from old: TapQueues?, to new: TapQueues?) {
     for (index, sender) in senders.enumerated() {
       watchChanges.append(
-        WatchChange(waiting: sender, old: old, new: new, index: index, place: UInt64(network.place)))
+        WatchChange(waiting: sender.waiting, old: old, new: new, index: index, place: UInt64(network.place)))
     }
   }
 

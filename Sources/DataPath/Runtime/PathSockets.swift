@@ -15,8 +15,8 @@ final class PathSockets: Descriptors {
   init(at local: VTEP, port: UInt16, count: Int) throws(DataPathError) {
     self.local = local
     let address = local.bytes
-    try super.init(count) { _ in
-      weft_open_path_socket(address, UInt8(address.count), port, UInt32(count))
+    try super.init(count) { number in
+      weft_open_path_socket(address, UInt8(address.count), port, UInt32(number), UInt32(count))
     } orThrow: { code in
       .refused(operation: "receive packets at", object: "UDP port \(port) of \(local)", code: code)
     }

@@ -1,0 +1,70 @@
+import Glibc
+import Testing
+import Wire
+
+@testable import DataPath
+
+/// Two hosts with the packet path carry what guests send: real TAPs, sockets and threads, in namespaces of their own.
+@Suite(.serialized) struct CarryingTests {
+  @Test(arguments: [false, true], [PathEncapsulation.vxlan, .gre])
+  func guestsPingEachOther(isV6: Bool, encapsulation: PathEncapsulation) throws {
+    let pair = try PathPair(isV6: isV6, encapsulation: encapsulation)
+    #expect(pair.first.pings(pair.second))
+    #expect(pair.second.pings(pair.first))
+    #expect(pair.first.pings(pair.second, size: 1332))
+    #expect(pair.carriedAll())
+  }
+
+  @Test(arguments: [false, true], [PathEncapsulation.vxlan, .gre])
+  func aStreamComesAsItWasSentInFramesOfManySegments(isV6: Bool, encapsulation: PathEncapsulation) throws {
+    let pair = try PathPair(isV6: isV6, encapsulation: encapsulation)
+    for inner in [false, true] {
+      #expect(try Transfer.run(from: pair.first, to: pair.second, bytes: 3 << 20, isV6: inner) == 3 << 20)
+    }
+    #expect(pair.first.traffic.framesCut > 0)
+    #expect(pair.first.traffic.packetsOut > pair.first.traffic.framesOut * 4)
+    #expect(pair.second.traffic.framesJoined > 0)
+    #expect(pair.second.traffic.packetsIn > pair.second.traffic.framesIn * 2)
+    #expect(pair.carriedAll())
+  }
+
+  @Test func severalQueuesCarryAsOneDoes() throws {
+    let pair = try PathPair(queues: 2)
+    #expect(pair.first.pings(pair.second))
+    for generation in UInt32(1)...4 {
+      // SAs of even and odd SPIs belong to either queue.
+      try pair.exchangeKeys(generation)
+      #expect(try Transfer.run(from: pair.first, to: pair.second, bytes: 2 << 20) == 2 << 20)
+      #expect(try Transfer.run(from: pair.second, to: pair.first, bytes: 2 << 20, isV6: true) == 2 << 20)
+    }
+    let counters = pair.second.path.counters()
+    #expect(counters.queues.count == 2)
+    #expect(counters.drops.keys.allSatisfy { $0 == .wrongNetwork })
+    #expect(counters.queues.allSatisfy { $0.packetsIn > 0 })
+  }
+
+  @Test func packetsThatTheKernelDoesNotTakeApartLeaveOneByOne() throws {
+    let pair = try PathPair()
+    // Without a checksum the kernel refuses UDP_SEGMENT.
+    var on: Int32 = 1
+    let socket = pair.first.path.sockets.each[0]
+    #expect(setsockopt(socket, SOL_SOCKET, SO_NO_CHECK, &on, socklen_t(MemoryLayout<Int32>.size)) == 0)
+    #expect(try Transfer.run(from: pair.first, to: pair.second, bytes: 2 << 20) == 2 << 20)
+    let queue = pair.first.path.counters().queues[0]
+    #expect(queue.segmentationRefused > 0)
+    #expect(pair.carriedAll())
+  }
+
+  @Test func aFrameToSomebodyUnknownReachesEveryHostOfTheFloodListOnce() throws {
+    let pair = try PathPair()
+    let vni = pair.first.network.vni
+    pair.first.path.removeRemote(pair.second.guestMAC, in: vni)
+    pair.first.path.publish()
+    #expect(pair.first.pings(pair.second))
+    #expect(pair.first.traffic.framesFlooded > 4)
+    pair.first.path.removeFlood(pair.second.vtep, in: vni)
+    pair.first.path.publish()
+    #expect(!pair.first.pings(pair.second, count: 1))
+    #expect(pair.first.drops(.noDestination) > 0)
+  }
+}
