@@ -103,7 +103,9 @@ import Wire
 
   /// Packets of a host that has the key and writes what it likes.
   @Test func aTrailerThatContradictsItselfIsDropped() throws {
+    // The first one's padding would begin in the IV, whose last byte is 1.
     let wrong: [[UInt8]] = [
+      [2, 3, 3, 17],
       [1, 2, 3, 17], [0, 0, 255, 17], [2, 2, 2, 17], [1, 1, 2, 17], [0, 1, 2, 17], [9, 9, 9, 9, 9, 9, 7, 17],
       [1, 2, 3, 4, 5, 7, 6, 17],
     ]

@@ -18,6 +18,20 @@ import Testing
     #expect(pair.outbound.packets == 0 && pair.outbound.bytes == 0)
   }
 
+  @Test func eachThreadHasAKeyOfItsOwn() throws {
+    let provider = CountingProvider()
+    let pair = try ESPPair(provider: provider, threads: 3)
+    for (thread, packets) in [4, 1, 2].enumerated() {
+      for _ in 0..<packets {
+        let length = pair.outbound.seal(pair.memory, payloadLength: 2, nextHeader: 17, thread: thread)
+        #expect(length == 36)
+      }
+    }
+    // The last key is that of the other end.
+    #expect(provider.keys.map(\.sealed) == [4, 1, 2, 0])
+    #expect(pair.outbound.packets == 7 && pair.outbound.bytes == 14)
+  }
+
   @Test func threadsNeverDrawTheSameNumber() throws {
     let (threads, count, length) = (4, 5000, 36)
     let pair = try ESPPair(window: threads * count, threads: threads)
@@ -92,5 +106,24 @@ private struct RefusingProvider: AEADProvider {
     AEADKey(
       state: .allocate(byteCount: 1, alignment: 1), seal: { _, _, _, _, _, _, _ in false },
       open: { _, _, _, _, _, _, _ in false }, release: { $0.deallocate() })
+  }
+}
+
+/// Makes keys that only count what they are asked to seal.
+private final class CountingProvider: AEADProvider, @unchecked Sendable {
+  final class Key { var sealed = 0 }
+
+  private(set) var keys: [Key] = []
+  var name: String { "counting" }
+
+  func makeKey(_ bytes: [UInt8]) -> AEADKey? {
+    let key = Key()
+    keys.append(key)
+    return AEADKey(
+      state: Unmanaged.passRetained(key).toOpaque(),
+      seal: { state, _, _, _, _, _, _ in
+        Unmanaged<Key>.fromOpaque(state).takeUnretainedValue().sealed += 1
+        return true
+      }, open: { _, _, _, _, _, _, _ in true }, release: { Unmanaged<Key>.fromOpaque($0).release() })
   }
 }
