@@ -109,6 +109,12 @@ import Testing
     expectNotJoined(frame, "IPv4 options") { $0.ipOptions = [1, 1, 1, 1] }
     expectNotJoined(frame6, "hop-by-hop options") { $0.extensions = [(0, [0, 1, 4, 0, 0, 0, 0])] }
     expectNotJoined(frame6, "a fragment header") { $0.extensions = [(44, [0, 0, 0, 0, 0, 0, 1])] }
+    var all = frame
+    all.ipOptions = [1, 1, 1, 1]
+    expectNotJoined(all, "IPv4 options in each") { _ in }
+    all = frame6
+    all.extensions = [(60, [0, 1, 4, 0, 0, 0, 0])]
+    expectNotJoined(all, "destination options in each") { _ in }
   }
 
   @Test func ethernetPadding() { expectNotJoined(frame, "padding") { $0.padding = [0] } }
