@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// Hands snapshots from the one thread that makes them to those that read them, without a lock (a form of quiescent-state
@@ -46,6 +47,16 @@ final class Publication {
     }
     let count = retired.prefix { $0.generation < oldest }.count
     retired.removeFirst(count)
+  }
+
+  /// Waits until all but the present snapshot are left, for a few milliseconds at most: threads that are busy enter anew at
+  /// least that often.
+  func settle() {
+    for _ in 0..<100 {
+      reclaim()
+      if retired.isEmpty { return }
+      usleep(100)
+    }
   }
 
   var retiredCount: Int { retired.count }

@@ -29,9 +29,11 @@ extension DataPath {
     (areNetworksStale, isInboundStale, arePeersStale, areSocketsStale) = (false, false, false, false)
     publication.publish(SnapshotOwner(networkPart, inboundPart, peerPart, sockets))
     // After the snapshot, for an event has to find in it what it is about.
+    let hasDescriptors = !watchChanges.isEmpty
     for change in watchChanges { change.apply() }
     watchChanges = []
-    publication.reclaim()
+    // A TAP queue that stays open gets frames that nobody reads, and a socket packets: worth a moment, as this is rare.
+    if hasDescriptors { publication.settle() }
   }
 
   private func makeNetworkPart() -> NetworkPart {
