@@ -92,7 +92,9 @@ let package = Package(
     .testTarget(name: "MembershipTests", dependencies: ["Membership", "Wire"], swiftSettings: strict),
     .testTarget(name: "RegistryTests", dependencies: ["Registry", "Wire"], swiftSettings: strict),
     .testTarget(name: "AssociationsTests", dependencies: ["Associations", "Wire"], swiftSettings: strict),
-    .testTarget(name: "DataPathTests", dependencies: ["DataPath", "CLinux", "Wire"], swiftSettings: strict),
+    .target(name: "CAllocations", path: "Tests/CAllocations"),
+    .testTarget(
+      name: "DataPathTests", dependencies: ["CAllocations", "CLinux", "DataPath", "Wire"], swiftSettings: strict),
     .testTarget(name: "OverlayTests", dependencies: ["Overlay", "Registry", "Wire"], swiftSettings: strict),
     .testTarget(
       name: "TrustTests",

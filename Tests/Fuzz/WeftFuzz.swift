@@ -54,6 +54,8 @@ private let fuzzTargets: [(name: String, make: @Sendable () throws -> any FuzzTa
   ("stored", { try StoredTarget() }),
   ("wire", { WireTarget() }),
   ("keys", { KeysTarget() }),
+  ("packets", { PacketsTarget() }),
+  ("esp", { ESPTarget() }),
 ]
 
 private struct SeedNotWritten: Error {

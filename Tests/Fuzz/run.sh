@@ -13,7 +13,7 @@ export LC_ALL=C.UTF-8
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 seconds=${1:-20}
 targets=("${@:2}")
-((${#targets[@]} > 0)) || targets=(datagram gossip registry sync peer text stored wire keys)
+((${#targets[@]} > 0)) || targets=(datagram gossip registry sync peer text stored wire keys packets esp)
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "run.sh: the first argument is a number of seconds, not '$seconds'." >&2; exit 64; }
 home=${WEFT_FUZZ_HOME:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/weft-fuzz}
 mkdir -p "$home/found" "$home/logs" || exit 1
@@ -27,10 +27,9 @@ if [[ -z $binary ]]; then
   binary=$(FUZZ=1 swift build --scratch-path "$home/build" --show-bin-path)/WeftFuzz
 fi
 
-failed=0
-for target in "${targets[@]}"; do
-  corpus=$home/corpus/$target
-  log=$home/logs/$target
+# fuzz TARGET: one target, and its line.
+fuzz() {
+  local target=$1 corpus=$home/corpus/$1 log=$home/logs/$1 status executions coverage memory found
   mkdir -p "$corpus"
   # The seeds are written by the target itself, before the fuzzer reads the corpus.
   WEFT_FUZZ_TARGET=$target WEFT_FUZZ_SEEDS=$corpus SWIFT_BACKTRACE=enable=no \
@@ -42,12 +41,28 @@ for target in "${targets[@]}"; do
   memory=$(sed -nE 's/^stat::peak_rss_mb: *([0-9]+)$/\1/p' "$log")
   if ((status == 0)); then
     echo "$target: ${executions:-?} executions, ${coverage:-?} edges, ${memory:-?} MB"
-  else
-    failed=1
-    found=$(sed -nE 's/.*Test unit written to (.*)$/\1/p' "$log" | tail -n 1)
-    echo "$target: FAILED after ${executions:-?} executions"
-    grep -E 'Fatal error|ERROR: libFuzzer|libFuzzer: ' "$log" | head -n 4 | sed 's/^/  /'
-    [[ -z $found ]] || echo "  again: WEFT_FUZZ_TARGET=$target SWIFT_BACKTRACE=enable=no $binary $found"
+    return 0
   fi
+  found=$(sed -nE 's/.*Test unit written to (.*)$/\1/p' "$log" | tail -n 1)
+  echo "$target: FAILED after ${executions:-?} executions"
+  grep -E 'Fatal error|ERROR: libFuzzer|libFuzzer: ' "$log" | head -n 4 | sed 's/^/  /'
+  [[ -z $found ]] || echo "  again: WEFT_FUZZ_TARGET=$target SWIFT_BACKTRACE=enable=no $binary $found"
+  return 1
+}
+
+# As many at once as there are processors.
+failed=0
+running=0
+for target in "${targets[@]}"; do
+  if ((running >= $(nproc))); then
+    wait -n || failed=1
+    running=$((running - 1))
+  fi
+  fuzz "$target" &
+  running=$((running + 1))
+done
+while ((running > 0)); do
+  wait -n || failed=1
+  running=$((running - 1))
 done
 exit $failed
