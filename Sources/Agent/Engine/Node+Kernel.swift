@@ -60,6 +60,9 @@ extension Node {
 
   /// The path of a MAC that moves: its entry is replaced in one step, before anything else is done.
   func bindingChanged(_ network: NetworkID, _ mac: MACAddress, old: Binding?, new: Binding?, now: Instant) {
+    // Each host tells what it has stated in the order in which it did: until all is heard, a MAC seems to live where it
+    // once did. What stands is newer, and all of it is compared after the first sync.
+    guard isSynced else { return }
     guard let new else {
       let isLive = registry.localPort(network, mac) != nil
       if isLive || !around.kernel.remove(mac, network: network, keeps: { keeps($0, now) }) {
@@ -218,8 +221,8 @@ extension Node {
     return address
   }
 
-  /// What is not to be removed now: before the first sync nothing, and after it not what stands for a host that may
-  /// forward without being able to say so.
+  /// What is not to be done now: before the first sync nothing is removed, and no MAC is turned to another place; after
+  /// it, what stands for a host that may forward without being able to say so is not removed.
   private func keeps(_ change: Change, _ now: Instant) -> Bool {
     let vtep: VTEP?
     let entry: ForwardingPatience.Entry
@@ -228,6 +231,7 @@ extension Node {
     case .removeTunnel(_, _, let address?): (vtep, entry) = (address, .flood)
     case .removeTunnelEntry(let mac, let tunnel), .removeBridgeEntry(let mac, let tunnel):
       (vtep, entry) = (around.kernel.vtep(of: mac, tunnel: tunnel), .unicast)
+    case .setRemote, .setPort: return !isSynced
     default: return !isSynced && change.isRemoval
     }
     if !isSynced { return true }
