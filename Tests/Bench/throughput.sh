@@ -1,0 +1,499 @@
+#!/usr/bin/env bash
+# How fast are packets through user space? Two hosts that are network namespaces of this machine, an underlay of MTU 1500
+# between them (a veth pair), a VM on each (a namespace with a veth into the network's bridge). The same measurements of
+# four paths between the two VMs, one path after the other, in one run:
+#
+#   weft       two real agents (release build) with `--dataplane user` and an encrypted network
+#   clear      the kernel's VXLAN, not encrypted: what the machine can do
+#   wireguard  the kernel's VXLAN over wireguard-go
+#   tinc       tinc in switch mode, with the ciphers that it takes by default (AES-256-CBC, HMAC-SHA-256 cut to 4 bytes)
+#
+# The guests' MTU is in each path the largest that the underlay carries without fragments. Measured are, with iperf3, one
+# TCP stream and four, each from VM 1 to VM 2 and back; the round trip with nothing else and during each of these; the
+# processor time of the whole machine for each gigabyte (what /proc/stat does not count as idle, in the same seconds, the
+# pings and iperf3 included); and UDP packets of 64 bytes. All of it shares this machine's processors, so the figures are
+# for comparison within one run.
+#
+#   sudo Tests/Bench/throughput.sh [--quick] [--only PATH[,PATH ...]] [--weft-clear] [--profile]
+#
+#   --quick        3 s instead of 10 s for each measurement, one stream, only weft and clear
+#   --only PATHS   only these of weft, clear, wireguard, tinc
+#   --weft-clear   weft's network is not encrypted
+#   --profile      also writes where the time went during weft's streams and small packets, each in a run of its own, to
+#                  throughput-profile-*.txt in the current directory (needs perf)
+#   WEFT_BIN_DIR   use the binaries that are there
+#   WEFT_BENCH_CONGESTION   congestion control of the guests' TCP (cubic)
+set -euo pipefail
+export LC_ALL=C TZ=UTC
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+. "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
+
+paths=(weft clear wireguard tinc)
+streams=(1 4)
+seconds=10
+pings=500
+encryption=required
+profile=
+only=
+
+usage() { echo "throughput: $*" >&2; exit 64; }
+while (($# > 0)); do
+  case $1 in
+    --quick) seconds=3 streams=(1) pings=200 ;;
+    --only)
+      (($# > 1)) || usage "--only needs names of paths: weft, clear, wireguard, tinc."
+      only=$2
+      shift
+      ;;
+    --weft-clear) encryption=off ;;
+    --profile) profile=$PWD ;;
+    -h | --help)
+      sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
+      exit 0
+      ;;
+    *) usage "$1 is not an option; --help tells which there are." ;;
+  esac
+  shift
+done
+((${#streams[@]} > 1)) || paths=(weft clear)
+if [[ -n $only ]]; then
+  IFS=, read -ra paths <<< "$only"
+  for path in "${paths[@]}"; do
+    [[ $path =~ ^(weft|clear|wireguard|tinc)$ ]] || usage "$path is not a path: weft, clear, wireguard, tinc."
+  done
+fi
+wants() { [[ " ${paths[*]} " == *" $1 "* ]]; }
+
+[[ $(id -u) -eq 0 ]] || { echo "throughput: network namespaces need root: run it with sudo." >&2; exit 1; }
+missing=()
+needs() { command -v "$1" > /dev/null || missing+=("$2"); }
+needs iperf3 iperf3
+needs ping iputils-ping
+needs jq jq
+needs cc build-essential
+if wants wireguard; then needs wireguard-go wireguard-go; needs wg wireguard-tools; fi
+if wants tinc; then needs tincd tinc; fi
+if [[ -n $profile ]]; then needs perf linux-perf; fi
+((${#missing[@]} == 0)) || {
+  echo "throughput: missing: ${missing[*]}. Run: apt-get install ${missing[*]}" >&2
+  exit 1
+}
+
+congestion=${WEFT_BENCH_CONGESTION:-cubic}
+grep -qw -- "$congestion" /proc/sys/net/ipv4/tcp_available_congestion_control ||
+  usage "this kernel has no congestion control $congestion; it has: $(< /proc/sys/net/ipv4/tcp_available_congestion_control)."
+
+prefix=weft-bench-$$
+work=$(mktemp -d "/tmp/$prefix.XXXXXX")
+processes=()
+
+# WireGuard's control sockets are found by the interface's name, for all namespaces: the names are this run's own.
+wireguard() { echo "wgb$$.$1"; }
+
+remove_hosts() {
+  local pid name
+  for pid in ${processes[@]+"${processes[@]}"}; do kill -KILL "$pid" 2> /dev/null || true; done
+  for pid in ${processes[@]+"${processes[@]}"}; do wait "$pid" 2> /dev/null || true; done
+  processes=()
+  for name in $(ip netns list 2> /dev/null | awk '{ print $1 }' | { grep "^$prefix-" || true; }); do
+    for pid in $(ip netns pids "$name"); do kill -KILL "$pid" 2> /dev/null || true; done
+    ip netns delete "$name" || true
+  done
+  rm -f "/var/run/wireguard/$(wireguard 1).sock" "/var/run/wireguard/$(wireguard 2).sock"
+  rm -rf "$work"/host* "$work"/*.log
+}
+take_down() {
+  local status=$?
+  trap - EXIT INT TERM
+  set +e
+  remove_hosts
+  rm -rf "$work"
+  exit "$status"
+}
+trap take_down EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+fail() {
+  local log
+  echo "throughput: $*" >&2
+  for log in "$work"/*.log; do
+    [[ -s $log ]] && { echo "--- $(basename "$log")" >&2; tail -n 5 "$log" >&2; } || true
+  done
+  exit 1
+}
+eventually() { # eventually SECONDS WHAT COMMAND...
+  local what=$2 end=$((SECONDS + $1))
+  shift 2
+  until "$@" > /dev/null 2>&1; do
+    ((SECONDS < end)) || fail "waited, and still not: $what."
+    sleep 0.1
+  done
+}
+
+# ---------------------------------------------------------------------------------------------- binaries
+
+if wants weft; then
+  if [[ -n ${WEFT_BIN_DIR:-} ]]; then
+    bin=$(cd "$WEFT_BIN_DIR" && pwd)
+  else
+    command -v swift > /dev/null || PATH=/opt/swift/usr/bin:$PATH
+    swift build --package-path "$root" -c release --product weftd
+    swift build --package-path "$root" -c release --product weft
+    bin=$(swift build --package-path "$root" -c release --show-bin-path)
+  fi
+  [[ -x $bin/weftd && -x $bin/weft ]] || fail "no weftd and weft in $bin."
+fi
+cc -O2 -Wall -Wextra -o "$work/throughput-udp" "$root/Tests/Bench/throughput-udp.c"
+
+# ---------------------------------------------------------------------------------------------- hosts and VMs
+
+host() { echo "$prefix-host$1"; }
+vm() { echo "$prefix-vm$1"; }
+other() { echo $((3 - $1)); }
+address() { echo "192.0.2.$1"; }
+inner() { echo "198.51.100.$1"; }
+weft() { "$bin/weft" --socket "$work/host$1.sock" "${@:2}"; }
+
+# start LOG NAMESPACE COMMAND...: in the background, to be ended with the hosts. Its process id is in $started.
+start() {
+  local log=$1 namespace=$2
+  shift 2
+  ip netns exec "$namespace" "$@" > "$work/$log.log" 2>&1 < /dev/null &
+  started=$!
+  processes+=("$started")
+}
+
+make_hosts() {
+  local i
+  for i in 1 2; do
+    ip netns add "$(host $i)"
+    ip netns add "$(vm $i)"
+    ip netns exec "$(host $i)" sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+    ip netns exec "$(vm $i)" sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+  done
+  ip link add eth0 netns "$(host 1)" index 10 mtu 1500 type veth peer name eth0 netns "$(host 2)" index 11 mtu 1500
+  for i in 1 2; do
+    ip -n "$(host $i)" link set lo up
+    ip -n "$(host $i)" address add "$(address $i)/24" dev eth0
+    ip -n "$(host $i)" link set eth0 up
+  done
+}
+
+# add_vms BRIDGE MTU
+add_vms() {
+  local i
+  for i in 1 2; do
+    ip link add "vif$i.0" netns "$(host $i)" index 900 address fe:ff:ff:ff:ff:ff mtu "$2" type veth \
+      peer name eth0 netns "$(vm $i)" index 100 address "00:16:3e:00:be:0$i" mtu "$2"
+    ip -n "$(host $i)" link set "vif$i.0" addrgenmode none master "$1" up
+    ip -n "$(vm $i)" link set lo up
+    ip -n "$(vm $i)" address add "$(inner $i)/24" dev eth0
+    ip -n "$(vm $i)" link set eth0 up
+  done
+}
+
+# Each of these makes one path between the hosts, and sets `bridge` and `mtu`.
+
+alive() { [[ $(weft "$1" host list --json | jq '[.[] | select(.state == "alive")] | length') == 2 ]]; }
+make_weft() {
+  local i token
+  agents=()
+  for i in 1 2; do
+    start "weftd$i" "$(host $i)" "$bin/weftd" --dataplane user --state-dir "$work/host$i" --socket "$work/host$i.sock" \
+      --name "host$i" --underlay "$(address $i)" --log-level warning
+    agents+=("$started")
+  done
+  for i in 1 2; do eventually 60 "agent $i answers" weft $i pool status; done
+  weft 1 pool init --name bench > /dev/null
+  token=$(weft 1 pool invite)
+  weft 2 pool join "$(address 1)" --token "$token" > /dev/null
+  for i in 1 2; do eventually 60 "host $i sees two hosts alive" alive $i; done
+  weft 1 network create blue --encryption "$encryption" > /dev/null ||
+    fail "there is no network: see the sentence above, and weft doctor."
+  eventually 60 "the network stands on host 2" weft 2 network show blue
+  read -r bridge mtu < <(weft 1 network show blue --json | jq -r '"\(.bridge) \(.mtu)"')
+}
+
+# A bridge, and in it a VXLAN device from ADDRESS to ADDRESS (50 bytes more than the guest's packet). Its checksum is on,
+# as with Weft: kernels of hosts that are still in use join no segments of tunnels without one.
+make_bridge() {
+  ip -n "$(host "$1")" link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+  ip -n "$(host "$1")" link set br0 up
+}
+make_vxlan() { # make_vxlan HOST MTU LOCAL REMOTE
+  make_bridge "$1"
+  ip -n "$(host "$1")" link add vx0 mtu "$2" type vxlan id 1 local "$3" remote "$4" dstport 4789 udpcsum nolearning
+  ip -n "$(host "$1")" link set vx0 master br0 up
+}
+make_clear() {
+  local i
+  bridge=br0 mtu=1450
+  for i in 1 2; do make_vxlan $i $mtu "$(address $i)" "$(address "$(other $i)")"; done
+}
+
+# WireGuard adds 60 bytes on IPv4 (20 IP, 8 UDP, 16 header, 16 tag) and pads to 16 bytes, but not over its own MTU.
+make_wireguard() {
+  local i name
+  bridge=br0 mtu=$((1440 - 50))
+  for i in 1 2; do
+    name=$(wireguard $i)
+    (umask 077; wg genkey > "$work/host$i.key")
+    WG_PROCESS_FOREGROUND=1 start "wireguard$i" "$(host $i)" wireguard-go --foreground "$name"
+    eventually 10 "wireguard-go answers on host $i" ip netns exec "$(host $i)" wg show "$name"
+  done
+  for i in 1 2; do
+    name=$(wireguard $i)
+    ip netns exec "$(host $i)" wg set "$name" private-key "$work/host$i.key" listen-port 51820 \
+      peer "$(wg pubkey < "$work/host$(other $i).key")" allowed-ips "203.0.113.$(other $i)/32" \
+      endpoint "$(address "$(other $i)"):51820"
+    ip -n "$(host $i)" address add "203.0.113.$i/24" dev "$name"
+    ip -n "$(host $i)" link set "$name" mtu 1440 up
+    make_vxlan $i $mtu "203.0.113.$i" "203.0.113.$(other $i)"
+  done
+}
+
+# tinc puts a whole frame with a number of 4 bytes into AES-CBC, which pads to 16 bytes, at least one; then 4 bytes of
+# HMAC, UDP and IP: 1500 - 20 - 8 - 4 = 1468, of which 91 blocks, 1456, are for 4 + 14 + 1437 + 1. Its buffers are those
+# of the system, as tinc takes them by default.
+make_tinc() {
+  local i directory
+  bridge=br0 mtu=1437
+  for i in 1 2; do
+    directory=$work/host$i
+    mkdir -p "$directory/hosts"
+    printf '%s\n' "Name = host$i" "Mode = switch" "DeviceType = tap" "Interface = tinc0" "AddressFamily = ipv4" \
+      "ConnectTo = host$(other $i)" > "$directory/tinc.conf"
+    tincd --config="$directory" --generate-keys=2048 < /dev/null > "$work/tinc-keys$i.log" 2>&1 ||
+      fail "tinc made no keys."
+    printf '%s\n' "Address = $(address $i)" "Cipher = aes-256-cbc" "Digest = sha256" "MACLength = 4" "Compression = 0" \
+      "PMTU = $((mtu + 14))" >> "$directory/hosts/host$i"
+  done
+  tincs=()
+  for i in 1 2; do
+    cp "$work/host$(other $i)/hosts/host$(other $i)" "$work/host$i/hosts/"
+    start "tinc$i" "$(host $i)" tincd --config="$work/host$i" --no-detach --pidfile="$work/host$i/pid"
+    tincs+=("$started")
+    eventually 10 "tinc made its device on host $i" ip -n "$(host $i)" link show tinc0
+    make_bridge $i
+    ip -n "$(host $i)" link set tinc0 mtu $mtu master br0 up
+  done
+}
+# Whatever is larger than the largest packet that tinc has tried goes by its TCP connection. SIGUSR2 makes it tell. It
+# tries after the first packet between the hosts.
+tinc_ready() {
+  local i
+  ip netns exec "$(vm 1)" ping -q -c 1 -W 1 "$(inner 2)" || return 1
+  for i in 1 2; do
+    kill -USR2 "${tincs[i - 1]}"
+    sleep 0.1
+    tail -n 20 "$work/tinc$i.log" | grep "host$(other $i) at" | tail -n 1 | grep -q "(min $((mtu + 14)) max" || return 1
+  done
+}
+
+# ---------------------------------------------------------------------------------------------- measurements
+
+# The machine's processor time so far, in ticks: all of it that was used, and what the hypervisor took.
+used() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8, $9 }' /proc/stat; }
+ticks=$(getconf CLK_TCK)
+processors=$(nproc)
+
+# round_trips FILE: median, 99th percentile, maximum, in milliseconds, and the number of pings that were lost. Those that
+# were on their way at the end are not lost, unless they are more than a second's.
+round_trips() {
+  awk '/ bytes from / && match($0, / time=[0-9.]+/) { print substr($0, RSTART + 6, RLENGTH - 6) }' "$1" | sort -g |
+    awk -v lost="$(awk '
+      match($0, /icmp_seq=[0-9]+/) { n = substr($0, RSTART + 9, RLENGTH - 9) + 0; answered++; if (n > last) last = n }
+      / packets transmitted/ { if ($1 - last > 100) last = $1; print last - answered }' "$1")" '
+      { value[NR] = $1 }
+      END {
+        if (NR == 0) exit 1
+        median = NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2
+        rank = int(NR * 0.99); if (rank < NR * 0.99) rank++
+        printf "%.3f %.3f %.3f %d\n", median, value[rank], value[NR], lost
+      }'
+}
+
+# run_streams STREAMS DIRECTION SECONDS FILE: direction 1 is from VM 1 to VM 2.
+run_streams() {
+  local options=(--congestion "$congestion")
+  (($2 == 1)) || options+=(--reverse)
+  ip netns exec "$(vm 1)" iperf3 -c "$(inner 2)" -t "$3" -P "$1" -J "${options[@]}" > "$4" 2> "$4.errors" ||
+    fail "iperf3 failed: $(jq -r '.error // empty' "$4") $(< "$4.errors")"
+}
+
+# Samples are lines of `$work/samples`: PATH WHAT VALUE...
+sample() { echo "$*" >> "$work/samples"; }
+
+measure_rest() { # measure_rest PATH
+  local before after
+  ip netns exec "$(vm 1)" ping -n -i 0.01 -c "$pings" "$(inner 2)" > "$work/pings" || true
+  sample "$1 idle $(round_trips "$work/pings")" || fail "no ping was answered."
+  before=$(used)
+  sleep "$(((seconds + 1) / 2))"
+  after=$(used)
+  sample "$1 rest $(awk -v b="${before% *}" -v a="${after% *}" -v t="$ticks" -v s="$(((seconds + 1) / 2))" \
+    'BEGIN { printf "%.1f", 100 * (a - b) / t / s }')"
+}
+
+measure_streams() { # measure_streams PATH STREAMS DIRECTION
+  local before after ping trips
+  ip netns exec "$(vm 1)" ping -n -i 0.01 "$(inner 2)" > "$work/pings" &
+  ping=$!
+  before=$(used)
+  run_streams "$2" "$3" "$seconds" "$work/iperf"
+  after=$(used)
+  kill -INT $ping
+  wait $ping || true
+  trips=$(round_trips "$work/pings") || fail "no ping was answered under load."
+  # Gb/s, processor seconds for each 10^9 bytes, segments sent again, round trips, share of the processors that was taken.
+  sample "$1 streams$2.$3 $(jq -r '.end | [.sum_received.bits_per_second / 1e9, .sum_received.bytes / 1e9,
+    .sum_sent.retransmits, .sum_received.seconds] | @tsv' "$work/iperf" |
+    awk -v before="$before" -v after="$after" -v ticks="$ticks" -v processors="$processors" -v trips="$trips" '{
+      split(before, b); split(after, a)
+      printf "%.3f %.3f %d %s %.1f", $1, (a[1] - b[1]) / ticks / $2, $3, trips,
+        100 * (a[2] - b[2]) / ticks / $4 / processors
+    }')"
+}
+
+measure_small() { # measure_small PATH
+  local rates
+  rates=$("$work/throughput-udp" "$(vm 1)" "$(vm 2)" "$(inner 2)" 64 "$seconds") || fail "small packets were not measured."
+  sample "$1 small $rates"
+}
+
+# How many packets of the hosts and of the VMs were cut into fragments.
+fragments() {
+  local name
+  for name in "$(host 1)" "$(host 2)" "$(vm 1)" "$(vm 2)"; do
+    ip netns exec "$name" awk '
+      /^Ip:/ && !n { n = split($0, names); next }
+      /^Ip:/ { for (i = 1; i <= n; i++) if (names[i] == "FragCreates") print $i }' /proc/net/snmp
+  done | awk '{ sum += $1 } END { print sum }'
+}
+
+measure() { # measure PATH
+  local path=$1 count direction
+  make_hosts
+  "make_$path"
+  add_vms "$bridge" "$mtu"
+  eventually 60 "VM 1 reaches VM 2 by $path" ip netns exec "$(vm 1)" ping -q -c 1 -W 1 "$(inner 2)"
+  if [[ $path == tinc ]]; then eventually 60 "tinc has found the MTU of the path" tinc_ready; fi
+  eventually 10 "a packet of $mtu bytes passes by $path" \
+    ip netns exec "$(vm 1)" ping -q -c 1 -W 1 -M "do" -s $((mtu - 28)) "$(inner 2)"
+  start iperf "$(vm 2)" iperf3 -s
+  eventually 10 "iperf3 listens" ip netns exec "$(vm 1)" bash -c "true <> /dev/tcp/$(inner 2)/5201"
+  sample "$path mtu $mtu $(idle)"
+  measure_rest "$path"
+  for count in "${streams[@]}"; do
+    for direction in 1 2; do
+      echo "throughput: $path, streams: $count, $([[ $direction == 1 ]] && echo VM 1 to VM 2 || echo VM 2 to VM 1)" >&2
+      measure_streams "$path" "$count" "$direction"
+    done
+  done
+  echo "throughput: $path, small packets" >&2
+  measure_small "$path"
+  sample "$path fragments $(fragments)"
+  if [[ $path == weft && -n $profile ]]; then write_profiles; fi
+  remove_hosts
+}
+
+# ---------------------------------------------------------------------------------------------- profile
+
+# record NAME COMMAND...: samples by the clock, since virtual machines often have no counters of the processor.
+record() {
+  local name=$1 recorder data=$work/perf.data pids
+  shift
+  perf record -q -a -e cpu-clock -F 1999 -o "$data" > "$work/perf.log" 2>&1 &
+  recorder=$!
+  "$@"
+  kill -INT "$recorder"
+  wait "$recorder" || true
+  pids=$(IFS=,; echo "${agents[*]}")
+  {
+    echo "All commands, in per cent of the processors' time (idle time is that of swapper)"
+    perf report -i "$data" --stdio --no-children --sort comm 2> /dev/null
+    echo "weftd (processes $pids, both hosts), by thread and library"
+    perf report -i "$data" --stdio --no-children --pid "$pids" --sort comm,dso 2> /dev/null
+    echo "weftd, by function"
+    perf report -i "$data" --stdio --no-children --pid "$pids" --percent-limit 0.2 --sort dso,symbol 2> /dev/null
+  } | grep -vE '^(#.*)?$' | { if command -v swift-demangle > /dev/null; then swift-demangle --simplified; else cat; fi; } \
+    > "$profile/throughput-profile-$name.txt"
+  echo "throughput: wrote $profile/throughput-profile-$name.txt" >&2
+}
+write_profiles() {
+  record stream run_streams 1 1 "$seconds" "$work/iperf"
+  record small "$work/throughput-udp" "$(vm 1)" "$(vm 2)" "$(inner 2)" 64 "$seconds" > /dev/null
+}
+
+# ---------------------------------------------------------------------------------------------- the run
+
+version() { # version PACKAGE: of a Debian package, or nothing
+  dpkg-query -W -f='${Version}' "$1" 2> /dev/null || echo "of no package"
+}
+
+free=$(idle)
+echo "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $processors processors, Linux $(uname -r)"
+echo "iperf3 $(version iperf3), guests' TCP: $congestion$(
+  if wants wireguard; then echo ", wireguard-go $(version wireguard-go)"; fi
+  if wants tinc; then echo ", tinc $(version tinc)"; fi)"
+echo "Processors idle before the run: $free %, load $(cut -d' ' -f1-3 /proc/loadavg)"
+((free >= 95)) || echo "throughput: this machine is busy; the figures are too low and do not compare." >&2
+
+: > "$work/samples"
+for path in "${paths[@]}"; do measure "$path"; done
+
+awk -v seconds="$seconds" -v paths="${paths[*]}" -v counts="${streams[*]}" -v encryption="$encryption" '
+  function name(path) { return path == "weft" && encryption == "off" ? "weft, in clear" : path }
+  function words(key) { return (key in value) ? value[key] : "" }
+  function row(label, key,  w) {
+    split(value[key], w, " ")
+    return sprintf("%-15s %-16s %7.2f %9.2f %9d %10.3f %8.3f %8.3f %6d", label, run, w[1], w[2], w[3], w[4], w[5], w[6], w[7])
+  }
+  # ratio PATH KEY FIELD: of weft to PATH, with two digits, and more of them when it is small.
+  function ratio(path, key, field,  ours, theirs) {
+    split(words("weft " key), ours, " "); split(words(path " " key), theirs, " ")
+    if (theirs[field] + 0 == 0) return sprintf("%9s", "-")
+    return sprintf("%9.2f", ours[field] / theirs[field])
+  }
+  { key = $1 " " $2; sub(/^[^ ]+ [^ ]+ /, ""); value[key] = $0 }
+  END {
+    n = split(paths, path, " "); m = split(counts, count, " ")
+    arrow[1] = "1 to 2"; arrow[2] = "2 to 1"
+    printf "\nTCP, %d s each; round trip of the pings during it, ms; processor seconds of the whole machine for each GB\n", seconds
+    printf "%-15s %-16s %7s %9s %9s %10s %8s %8s %6s\n", "path", "streams", "Gb/s", "CPU s/GB", "resent", "RTT median", "p99", "max", "lost"
+    for (i = 1; i <= m; i++) for (d = 1; d <= 2; d++) for (p = 1; p <= n; p++) {
+      run = sprintf("%d, VM %s", count[i], arrow[d])
+      print row(name(path[p]), path[p] " streams" count[i] "." d)
+    }
+    printf "\nRound trip with nothing else, ms; processors at rest, %% of one; UDP with %d bytes, packets a second:\n", 64
+    printf "a flood for %d s, and the highest rate at which at most 1 %% is lost\n", seconds
+    printf "%-15s %5s %10s %8s %8s %6s %8s %9s %9s %10s\n", "path", "MTU", "RTT median", "p99", "max", "lost", "at rest", "sent", "received", "sustained"
+    for (p = 1; p <= n; p++) {
+      split(words(path[p] " mtu"), a, " "); split(words(path[p] " idle"), b, " "); split(words(path[p] " small"), c, " ")
+      printf "%-15s %5d %10.3f %8.3f %8.3f %6d %8.1f %9d %9d %10d\n", name(path[p]), a[1], b[1], b[2], b[3], b[4], words(path[p] " rest"), c[1], c[2], c[3]
+    }
+    if (index(" " paths " ", " weft ") && n > 1) {
+      printf "\n%s as a multiple of\n%-15s", name("weft"), ""
+      for (i = 1; i <= m; i++) for (d = 1; d <= 2; d++) printf "%9s", count[i] " x " substr(arrow[d], 1, 1) "-" substr(arrow[d], 6)
+      printf "%9s%9s%9s%9s%9s\n", "CPU/GB", "RTT", "RTT load", "64 B recv", "64 B sust"
+      for (p = 1; p <= n; p++) if (path[p] != "weft") {
+        printf "%-15s", path[p]
+        for (i = 1; i <= m; i++) for (d = 1; d <= 2; d++) printf "%s", ratio(path[p], "streams" count[i] "." d, 1)
+        printf "%s%s%s%s%s\n", ratio(path[p], "streams" count[1] ".1", 2), ratio(path[p], "idle", 1), ratio(path[p], "streams" count[1] ".1", 4), ratio(path[p], "small", 2), ratio(path[p], "small", 3)
+      }
+    }
+    print ""
+    for (p = 1; p <= n; p++) {
+      split(words(path[p] " mtu"), a, " ")
+      if (a[2] < 95) printf "Busy: processors were %d %% idle before %s; its figures are too low.\n", a[2], path[p]
+      if (words(path[p] " fragments") > 0) printf "Fragments: %d by %s.\n", words(path[p] " fragments"), path[p]
+      for (i = 1; i <= m; i++) for (d = 1; d <= 2; d++) {
+        split(words(path[p] " streams" count[i] "." d), w, " ")
+        if (w[8] >= 1) printf "The hypervisor took %.1f %% of the processors during %d streams of %s.\n", w[8], count[i], path[p]
+      }
+      split(words(path[p] " small"), c, " ")
+      if (c[4] > c[1] / 100) printf "The receiver of small packets was too slow: %d a second were lost in its own socket, by %s.\n", c[4], path[p]
+    }
+  }' "$work/samples"
