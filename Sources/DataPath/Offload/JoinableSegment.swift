@@ -23,10 +23,11 @@ struct JoinableSegment {
   }
 
   /// Whether it is plain data of an established connection, and nothing in it depends on where it is cut: ACK and
-  /// nothing but PSH beside it, payload, no Ethernet padding, and an identification without meaning (DF, RFC 6864,
-  /// section 4).
+  /// nothing but PSH beside it, no reserved bit (of which AccECN uses one), payload, no Ethernet padding, and an
+  /// identification without meaning (DF, RFC 6864, section 4).
   func isJoinable(_ base: UnsafeRawPointer, frameLength: Int) -> Bool {
-    guard layout.tcpFlags & ~TCPFlags.push == TCPFlags.acknowledge, layout.endOffset == frameLength,
+    guard layout.tcpFlags & ~TCPFlags.push == TCPFlags.acknowledge,
+      base.network8(layout.transportOffset + 12) & 0xf == 0, layout.endOffset == frameLength,
       layout.payloadOffset < layout.endOffset, layout.endOffset &- layout.networkOffset <= JoinedFlow.maximumLength
     else { return false }
     return layout.networkVersion == 6 || base.network16(layout.networkOffset + 6) == 0x4000

@@ -20,6 +20,7 @@ extension GuestFrame {
     frame.sequence = .random(in: 0...UInt32.max, using: &random)
     frame.acknowledgement = .random(in: 0...UInt32.max, using: &random)
     frame.flags = .random(in: 0...255, using: &random)
+    frame.reserved = .random(in: 0...15, using: &random)
     frame.window = .random(in: 0...65_535, using: &random)
     frame.urgent = .random(in: 0...65_535, using: &random)
     frame.tcpOptions = (0..<4 * Int.random(in: 0...10, using: &random)).map { _ in .random(in: 0...255, using: &random)

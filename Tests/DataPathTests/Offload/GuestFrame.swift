@@ -23,6 +23,8 @@ struct GuestFrame {
   var destinationPort: UInt16 = 40_000
   var sequence: UInt32 = 1
   var acknowledgement: UInt32 = 7
+  /// The four bits behind the data offset.
+  var reserved: UInt8 = 0
   /// ACK.
   var flags: UInt8 = 0x10
   var window: UInt16 = 512
@@ -111,7 +113,8 @@ struct GuestFrame {
 
   private var segment: [UInt8] {
     sourcePort.octets + destinationPort.octets + sequence.octets + acknowledgement.octets
-      + [UInt8(0x50 + tcpOptions.count * 4), flags] + window.octets + [0, 0] + urgent.octets + tcpOptions + payload
+      + [UInt8(0x50 + tcpOptions.count * 4) | reserved, flags] + window.octets + [0, 0] + urgent.octets + tcpOptions
+      + payload
   }
 }
 

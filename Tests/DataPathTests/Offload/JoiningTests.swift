@@ -23,7 +23,10 @@ import Wire
       var frame = GuestFrame.random(&random, payload: Int.random(in: 0...8000, using: &random))
       frame.sourceHost = UInt8(flow)
       let isData = Int.random(in: 0..<8, using: &random) != 0
-      if isData { frame.flags = [0x10, 0x18].randomElement(using: &random) ?? 0 }
+      if isData {
+        frame.flags = [0x10, 0x18].randomElement(using: &random) ?? 0
+        frame.reserved = 0
+      }
       stream.append(frame.segments(of: Int.random(in: 100...1400, using: &random)).map(\.bytes))
     }
     // Flows are mixed, each in its order.

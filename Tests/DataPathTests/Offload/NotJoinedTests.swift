@@ -39,6 +39,15 @@ import Testing
     }
   }
 
+  @Test func reservedBits() {
+    for bit in [UInt8(1), 2, 4, 8] {
+      expectNotJoined(frame, "reserved bit \(bit)") { $0.reserved = bit }
+      var all = frame6
+      all.reserved = bit
+      expectNotJoined(all, "reserved bit \(bit) in each") { _ in }
+    }
+  }
+
   @Test func differentHeaders() {
     for frame in [frame, frame6] {
       expectNotJoined(frame, "class") { $0.trafficClass = 0x10 }
