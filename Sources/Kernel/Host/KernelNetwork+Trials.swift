@@ -17,8 +17,10 @@ extension KernelNetwork {
     if let failure = apply([.addFlood(tunnel: tunnel.index, vtep)]).first { throw failure.error }
   }
 
-  /// Makes a bridge and a TAP device as a network has them, and opens and closes a queue.
+  /// Makes a bridge and a TAP device as a network has them, and opens and closes a queue. Most systems have the file of
+  /// the module from their start, and the kernel loads it by its first use; where there is no file it is loaded by name.
   func tryTAP() throws(KernelError) {
+    if access("/dev/net/tun", F_OK) != 0 { try? Command.run(["modprobe", "tun"]) }
     guard let mac = MACAddress(0x02_00_00_00_00_01), let other = MACAddress(0x02_00_00_00_00_02) else { return }
     try ensureBridge(BridgeSpec(name: "try", mac: mac, mtu: 1400, alias: "weft:try"))
     let tap = TAPSpec(name: "tryt", mac: other, mtu: 1400, alias: "weft:try", bridge: "try")

@@ -6,6 +6,11 @@ import Wire
 @testable import Kernel
 
 @Suite struct TAPLinkTests {
+  private static let obstacle = KernelAbilities.probeTAP()
+
+  /// Here or in the kernel lab: no machine that tests lacks it.
+  init() { #expect(Self.obstacle == nil) }
+
   private func spec(mtu: Int = 1446, mac: MACAddress = .test(3)) -> TAPSpec {
     TAPSpec(name: "wt77", mac: mac, mtu: mtu, alias: Specs.alias, bridge: "weft-blue")
   }

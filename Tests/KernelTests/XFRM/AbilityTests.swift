@@ -15,6 +15,8 @@ import Wire
       #expect(protection.policyLock == nil, "\(protection.policyLock?.description ?? "")")
       #expect(protection.filterLock == nil, "\(protection.filterLock?.description ?? "")")
       print("ESP over IPv\(isV6 ? 6 : 4): \(protection.esp?.description ?? "yes")")
+      print("ESP in UDP over IPv\(isV6 ? 6 : 4): \(protection.espInUDP?.description ?? "yes")")
+      #expect(protection.esp == nil || protection.espInUDP != nil, "one needs the other")
     }
   }
 }
@@ -25,10 +27,12 @@ import Wire
     let start = clock.now
     let abilities = KernelAbilities.probe()
     print("everything was tried in \(clock.now - start)")
-    var failures = [abilities.trial, abilities.vxlan, abilities.gretap, abilities.ip6gretap, abilities.inputFilter]
+    var failures = [
+      abilities.trial, abilities.vxlan, abilities.gretap, abilities.ip6gretap, abilities.tap, abilities.inputFilter,
+    ]
     for isV6 in [false, true] {
       let protection = abilities.protection(isV6: isV6)
-      failures += [protection.esp, protection.policyLock, protection.filterLock]
+      failures += [protection.esp, protection.espInUDP, protection.policyLock, protection.filterLock]
     }
     #expect(failures.compactMap { $0?.description } == [])
   }

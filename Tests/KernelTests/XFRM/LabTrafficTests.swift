@@ -4,19 +4,6 @@ import Testing
 import Wire
 
 @Suite(KernelLab.hasESP, KernelLab.hasGRE) struct LabTrafficTests {
-  /// Keys in both directions, and every policy, on both hosts.
-  private func protect(_ pair: TunnelPair, spi: UInt32 = 0x1000) throws -> (a: KernelXFRM, b: KernelXFRM) {
-    let a = try pair.a.run { try KernelXFRM() }
-    let b = try pair.b.run { try KernelXFRM() }
-    for (kernel, isA) in [(a, true), (b, false)] {
-      #expect(kernel.replace(pair.blocks()).isEmpty)
-      try kernel.add(pair.state(fromA: true, spi: spi))
-      try kernel.add(pair.state(fromA: false, spi: spi + 1))
-      #expect(kernel.replace(pair.protection(atA: isA, spi: isA ? spi : spi + 1)).isEmpty)
-    }
-    return (a, b)
-  }
-
   private func use(_ kernel: KernelXFRM, _ spi: UInt32) throws -> XFRMUse {
     try #require(try kernel.states().first { $0.state.spi == spi }).use
   }
@@ -24,7 +11,7 @@ import Wire
   @Test(arguments: TunnelPair.Kind.allCases, [false, true])
   func aProtectedTunnelCarriesESPOnlyAndTheKernelCounts(kind: TunnelPair.Kind, isV6: Bool) throws {
     let pair = try TunnelPair(kind, isV6: isV6)
-    let kernels = try protect(pair)
+    let kernels = try pair.protect()
     // The locks of the packet filter let through what has IPsec.
     for host in [pair.a, pair.b] {
       try host.run {
@@ -45,18 +32,19 @@ import Wire
     }
   }
 
-  @Test func aPacketThatComesAgainAndOneThatWasChangedAreDroppedAndCounted() throws {
+  @Test(arguments: [false, true])
+  func aPacketThatComesAgainAndOneThatWasChangedAreDroppedAndCounted(isInUDP: Bool) throws {
     let pair = try TunnelPair()
-    let kernels = try protect(pair)
+    let kernels = try pair.protect(isInUDP: isInUDP)
     let forger = try pair.a.run { try UnderlayWitness("eth0") }
     _ = pair.witness.receive()
     #expect(try pair.isOpen())
-    let packet = try #require(pair.witness.receive().compactMap(SeenPacket.init).first { $0.isESP })
+    let packet = try #require(pair.witness.receive().compactMap(SeenPacket.init).first { $0.isESP(inUDP: isInUDP) })
     let before = try pair.arrived()
     forger.send(packet.frame)
     var changed = packet.frame
     // A sequence number that was not seen, which the ICV covers.
-    changed[packet.start + 7] += 100
+    changed[packet.espStart + 7] += 100
     forger.send(changed)
     var used = try use(kernels.b, 0x1000)
     for _ in 0..<200 where used.replayed + used.integrityFailures < 2 {
@@ -68,20 +56,14 @@ import Wire
     #expect(try pair.arrived() == before)
   }
 
-  @Test func aPacketThatIsLateButInTheWindowIsTakenAndOneBeforeItIsNot() throws {
+  @Test(arguments: [false, true])
+  func aPacketThatIsLateButInTheWindowIsTakenAndOneBeforeItIsNot(isInUDP: Bool) throws {
     let pair = try TunnelPair()
-    let kernels = try protect(pair)
+    let kernels = try pair.protect(isInUDP: isInUDP)
     let forger = try pair.a.run { try UnderlayWitness("eth0") }
     // b does not hear the first two.
-    try pair.b.run {
-      try sh("nft 'add table ip held; add chain ip held c { type filter hook prerouting priority -400; }'")
-    }
-    try pair.b.run { try sh("nft add rule ip held c ip protocol esp drop") }
-    _ = pair.witness.receive()
-    for _ in 0..<2 { try pair.a.run { _ = try? sh("ping -c 1 -W 0.1 198.51.100.2") } }
-    let held = pair.witness.receive().compactMap(SeenPacket.init).filter { $0.isESP }
+    let held = try pair.holdBack(2).filter { $0.isESP(inUDP: isInUDP) }
     #expect(held.count == 2)
-    try pair.b.run { try sh("nft delete table ip held") }
     try pair.a.run { _ = try? sh("ping -f -c 500 -W 1 198.51.100.2") }
     let before = try use(kernels.b, 0x1000)
     forger.send(try #require(held.first).frame)
@@ -105,11 +87,11 @@ import Wire
     #expect(used.late + used.integrityFailures == 1)
   }
 
-  @Test(arguments: TunnelPair.Kind.allCases)
-  func theOutboundPolicyIsTurnedToAnotherSAUnderAFloodWithoutALoss(kind: TunnelPair.Kind) throws {
+  @Test(arguments: TunnelPair.Kind.allCases, [false, true])
+  func theOutboundPolicyIsTurnedToAnotherSAUnderAFloodWithoutALoss(kind: TunnelPair.Kind, isInUDP: Bool) throws {
     let pair = try TunnelPair(kind)
-    let kernels = try protect(pair)
-    let next = pair.state(fromA: true, spi: 0x2000)
+    let kernels = try pair.protect(isInUDP: isInUDP)
+    let next = pair.state(fromA: true, spi: 0x2000, isInUDP: isInUDP)
     // The receiver first.
     try kernels.b.add(next)
     try kernels.a.add(next)
@@ -132,19 +114,26 @@ import Wire
 
   @Test(arguments: TunnelPair.Kind.allCases, [false, true])
   func withoutItsSAOrItsPolicyNothingLeaves(kind: TunnelPair.Kind, isV6: Bool) throws {
-    let pair = try TunnelPair(kind, isV6: isV6)
-    let kernels = try protect(pair)
+    for isInUDP in [false, true] {
+      try withoutItsSAOrItsPolicyNothingLeaves(TunnelPair(kind, isV6: isV6), isInUDP: isInUDP)
+    }
+  }
+
+  private func withoutItsSAOrItsPolicyNothingLeaves(_ pair: TunnelPair, isInUDP: Bool) throws {
+    let kernels = try pair.protect(isInUDP: isInUDP)
     #expect(try pair.isOpen())
     try pair.a.run { try sh("ip xfrm state delete src \(pair.vtepA) dst \(pair.vtepB) proto esp spi 0x1000") }
     _ = pair.witness.receive()
     try pair.send()
     func tunnelPackets() -> Int {
-      pair.witness.receive().compactMap(SeenPacket.init).filter { $0.isClear || $0.isESP }.count
+      pair.witness.receive().compactMap(SeenPacket.init).filter {
+        $0.isClear || $0.isESP || $0.isESPInUDP
+      }.count
     }
     #expect(tunnelPackets() == 0, "the SA is gone")
     // Another SA, since a key is never used twice.
-    try kernels.b.add(pair.state(fromA: true, spi: 0x2000))
-    try kernels.a.add(pair.state(fromA: true, spi: 0x2000))
+    try kernels.b.add(pair.state(fromA: true, spi: 0x2000, isInUDP: isInUDP))
+    try kernels.a.add(pair.state(fromA: true, spi: 0x2000, isInUDP: isInUDP))
     #expect(kernels.a.replace(pair.protection(atA: true, spi: 0x2000)).isEmpty)
     #expect(try pair.isOpen())
     _ = pair.witness.receive()
@@ -176,7 +165,7 @@ import Wire
     }
     let before = try others()
     #expect(before.contains("0x00004444") && before.contains("dport 500"))
-    let kernels = try protect(pair)
+    let kernels = try pair.protect()
     #expect(try pair.isOpen())
     try kernels.a.removeStrangePolicies()
     for (state, _) in try kernels.a.states() {

@@ -22,6 +22,8 @@ final class TunnelPair {
   let vtepB: VTEP
   /// What comes to b from the wire.
   let witness: UnderlayWitness
+  /// What takes ESP in UDP, while somebody holds it.
+  var sockets: [ESPInUDPSocket] = []
 
   var traffic: XFRMPolicy.Traffic { kind == .vxlan ? .udp(port: Self.port) : .gre(key: Self.number) }
 
@@ -92,13 +94,48 @@ final class TunnelPair {
     ]
   }
 
+  /// Keys in both directions, and every policy, on both hosts; with what takes ESP in UDP if it is to go so.
+  func protect(spi: UInt32 = 0x1000, isInUDP: Bool = false) throws -> (a: KernelXFRM, b: KernelXFRM) {
+    let kernelA = try a.run { try KernelXFRM() }
+    let kernelB = try b.run { try KernelXFRM() }
+    for (kernel, isA) in [(kernelA, true), (kernelB, false)] {
+      #expect(kernel.replace(blocks()).isEmpty)
+      try kernel.add(state(fromA: true, spi: spi, isInUDP: isInUDP))
+      try kernel.add(state(fromA: false, spi: spi + 1, isInUDP: isInUDP))
+      #expect(kernel.replace(protection(atA: isA, spi: isA ? spi : spi + 1)).isEmpty)
+    }
+    if isInUDP {
+      sockets = [
+        try a.run { try ESPInUDPSocket(local: vtepA) }, try b.run { try ESPInUDPSocket(local: vtepB) },
+      ]
+    }
+    return (kernelA, kernelB)
+  }
+
+  /// Puts so many packets into the tunnel at a that come to b's interface and no further (IPv4).
+  func holdBack(_ count: Int) throws -> [SeenPacket] {
+    try b.run {
+      try sh(
+        """
+        nft 'add table ip held; add chain ip held c { type filter hook prerouting priority -400; }
+        add rule ip held c ip saddr \(vtepA) drop'
+        """)
+    }
+    _ = witness.receive()
+    for _ in 0..<count { try a.run { _ = try? sh("ping -c 1 -W 0.1 198.51.100.2") } }
+    let held = witness.receive().compactMap(SeenPacket.init)
+    try b.run { try sh("nft delete table ip held") }
+    return held
+  }
+
   /// The SA from a to b, or the one back.
-  func state(fromA: Bool, spi: UInt32) -> XFRMState {
+  func state(fromA: Bool, spi: UInt32, isInUDP: Bool = false) -> XFRMState {
     let (source, destination) = fromA ? (vtepA, vtepB) : (vtepB, vtepA)
     let seed = UInt8(truncatingIfNeeded: spi)
     return XFRMState(
       source: source, destination: destination, spi: spi,
-      key: (0..<XFRMState.keyLength).map { UInt8($0) ^ seed ^ (fromA ? 0x80 : 0) })
+      key: (0..<XFRMState.keyLength).map { UInt8($0) ^ seed ^ (fromA ? 0x80 : 0) },
+      encapsulation: isInUDP ? .weft : nil)
   }
 }
 
@@ -142,14 +179,25 @@ struct SeenPacket {
     case (0x86, 0xdd): (start, ipProtocol) = (54, frame[20])
     default: return nil
     }
-    guard frame.count >= start + 8 else { return nil }
+    guard frame.count >= start + 12 else { return nil }
     self.frame = frame
   }
 
+  /// By itself.
   var isESP: Bool { ipProtocol == 50 }
-  var spi: UInt32 { frame[start..<start + 4].reduce(0) { $0 << 8 | UInt32($1) } }
+  /// From the port of both ends to the port of both ends.
+  var isESPInUDP: Bool {
+    ipProtocol == 17 && number(0, 2) == ESPInUDPSocket.port && number(2, 2) == ESPInUDPSocket.port && number(8, 4) != 0
+  }
+  func isESP(inUDP: Bool) -> Bool { inUDP ? isESPInUDP : isESP }
+  /// Where ESP starts.
+  var espStart: Int { isESPInUDP ? start + 8 : start }
+  var spi: UInt32 { number(espStart - start, 4) }
   /// A tunnel packet without ESP.
-  var isClear: Bool {
-    ipProtocol == 47 || ipProtocol == 17 && UInt16(frame[start + 2]) << 8 | UInt16(frame[start + 3]) == TunnelPair.port
+  var isClear: Bool { ipProtocol == 47 || ipProtocol == 17 && number(2, 2) == TunnelPair.port }
+
+  /// A field of what IP carries.
+  func number(_ offset: Int, _ size: Int) -> UInt32 {
+    frame[(start + offset)..<(start + offset + size)].reduce(0) { $0 << 8 | UInt32($1) }
   }
 }
