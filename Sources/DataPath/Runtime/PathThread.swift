@@ -13,7 +13,8 @@ final class PathThread {
     }
   }
 
-  private let handle: pthread_t
+  /// nil once it was waited for.
+  private var handle: pthread_t?
 
   /// - Parameters:
   ///   - name: at most 15 characters.
@@ -39,5 +40,8 @@ final class PathThread {
   }
 
   /// Waits for its end.
-  func join() { pthread_join(handle, nil) }
+  func join() {
+    if let handle { pthread_join(handle, nil) }
+    handle = nil
+  }
 }

@@ -161,7 +161,7 @@ private final class Load {
     threads = [
       try PathThread("sender") { [unowned self] in
         while !hasEnded.load(ordering: .relaxed) {
-          let result = withUnsafePointer(to: target.address.any) { sendto(client, "load", 4, 0, $0, target.length) }
+          let result = target.withAddress { sendto(client, "load", 4, 0, $0, target.length) }
           if result == 4 { sent.add(1, ordering: .relaxed) }
           usleep(100)
         }

@@ -48,7 +48,7 @@ enum Transfer {
     let socket = socket(Int32(target.address.any.sa_family), Int32(SOCK_STREAM.rawValue), 0)
     defer { close(socket) }
     setTimeout(socket)
-    let connected = withUnsafePointer(to: target.address.any) { connect(socket, $0, target.length) }
+    let connected = target.withAddress { connect(socket, $0, target.length) }
     try #require(connected == 0, "no connection: \(String(cString: strerror(errno)))")
     var done = 0
     while done < count {
@@ -72,6 +72,15 @@ enum Transfer {
       guard count > 0 else { return done }
       for place in 0..<count where bytes[place] != pattern(done + place) { return done + place }
       done += count
+    }
+  }
+}
+
+extension weft_target {
+  /// For calls that take an address. (`address.any` alone would be a copy of its first bytes.)
+  func withAddress<Value>(_ body: (UnsafePointer<sockaddr>) -> Value) -> Value {
+    withUnsafeBytes(of: address) { bytes in
+      bytes.withMemoryRebound(to: sockaddr.self) { body($0.baseAddress.unsafelyUnwrapped) }
     }
   }
 }
