@@ -14,21 +14,12 @@ extension KernelNetwork {
   ///   without /dev/net/tun.
   @discardableResult
   package func ensureTAP(_ spec: TAPSpec) throws(KernelError) -> Ensured {
-    guard let bridge = try link(named: spec.bridge) else { throw .absent(spec.bridge) }
-    guard bridge.kind == "bridge", bridge.alias == spec.alias else {
-      throw .foreign(name: spec.bridge, kind: bridge.kind, alias: bridge.alias)
-    }
-    if let link = try link(named: spec.name) { return try repairTAP(link, spec, bridge: bridge.index) }
-    do {
+    let bridge = try bridge(named: spec.bridge, alias: spec.alias).index
+    return try ensureDevice(spec.name) { () throws(KernelError) in
       try createTAP(spec)
-    } catch {
-      // Someone made one in between: the same look decides whether it is ours.
-      guard error.code == EEXIST, let link = try link(named: spec.name) else { throw error }
-      return try repairTAP(link, spec, bridge: bridge.index)
+    } repair: { link throws(KernelError) in
+      try repairTAP(link, spec, bridge: bridge)
     }
-    guard let link = try link(named: spec.name) else { throw .absent(spec.name) }
-    _ = try repairTAP(link, spec, bridge: bridge.index)
-    return .created(index: link.index)
   }
 
   /// It becomes persistent last: one that is not marked yet goes with this process.
@@ -69,13 +60,7 @@ extension KernelNetwork {
     try claim(link, mac: spec.mac, alias: spec.alias)
     if let what = link.unchangeableDifference(spec) { throw .unchangeable(name: spec.name, what: what) }
     var link = link
-    var changed = link.alias == nil
-    link.alias = spec.alias
-    if try closeToAddresses(link) { changed = true }
-    if (link.addressGeneration ?? 1) != 1 {
-      try stopAddressGeneration(link.index, link.name)
-      changed = true
-    }
+    let changed = try closeClaimed(&link, alias: spec.alias)
     guard !link.satisfies(spec, bridge: bridge) else {
       return changed ? .changed(index: link.index) : .unchanged(index: link.index)
     }

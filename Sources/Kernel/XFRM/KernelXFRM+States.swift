@@ -33,7 +33,7 @@ extension KernelXFRM {
       throw .refused(
         operation: "add the SA", object: state.description, code: EINVAL,
         message: "a key has 36 bytes, an SPI is 256 or more, both addresses are of one family, and ESP goes in UDP "
-          + "from and to port \(ESPInUDPSocket.port) or not at all")
+          + "from and to port \(ESPInUDPSocket.port) or not at all", part: .ipsec)
     }
     defer { socket.wipe() }
     try socket.perform(state.message(), "add the SA", state.description)
@@ -47,7 +47,8 @@ extension KernelXFRM {
     guard let owner = try owner(destination: destination, spi: spi) else { return }
     guard owner.requestID == XFRMMark.requestID, owner.source == source else {
       throw .refused(
-        operation: "remove the SA", object: name, code: EPERM, message: "it belongs to another program")
+        operation: "remove the SA", object: name, code: EPERM, message: "it belongs to another program",
+        part: .ipsec)
     }
     do {
       try socket.perform(Self.request(XFRM_MSG_DELSA, destination, spi), "remove the SA", name)
