@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Testing
 import Wire
@@ -52,6 +53,22 @@ import Wire
     #expect(try Transfer.run(from: pair.first, to: pair.second, bytes: 2 << 20) == 2 << 20)
     let queue = pair.first.path.counters().queues[0]
     #expect(queue.segmentationRefused > 0)
+    #expect(pair.carriedAll())
+  }
+
+  @Test func aTaggedFrameMayBeLongerByItsTag() throws {
+    let pair = try PathPair()
+    let link = try pair.first.guest.run { weft_tap_open(Int32(if_nametoindex("eth0")), 1, 1 << 16) }
+    try #require(link >= 0)
+    defer { close(link) }
+    let addresses = pair.second.guestMAC.octets + pair.first.guestMAC.octets
+    let frame = addresses + [0x81, 0, 0, 5, 0x88, 0xb5] + [UInt8](repeating: 1, count: 1380)
+    // The kernel opens a bridge's port a moment after a TAP is attached to, so the first frame may go nowhere.
+    #expect(
+      eventually {
+        send(link, frame, frame.count, 0) == frame.count
+          && pair.second.traffic.bytesIn >= UInt64(frame.count)
+      })
     #expect(pair.carriedAll())
   }
 

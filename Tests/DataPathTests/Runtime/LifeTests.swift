@@ -102,6 +102,17 @@ import Wire
     #expect(pair.first.pings(pair.second))
   }
 
+  @Test func aTAPThatIsDownTakesNothingUntilItIsUpAgain() throws {
+    let pair = try PathPair()
+    #expect(pair.first.pings(pair.second))
+    try pair.second.namespace.run { try sh("ip link set \(PathHost.tap) down") }
+    #expect(!pair.first.pings(pair.second, count: 1))
+    #expect(pair.second.drops(.tapRefused) > 0)
+    #expect(pair.second.path.problems() == [])
+    try pair.second.namespace.run { try sh("ip link set \(PathHost.tap) up") }
+    #expect(eventually { pair.first.pings(pair.second, count: 1) })
+  }
+
   @Test func aNetworkIsMovedToAnotherTAPAndKeepsItsEntries() throws {
     let pair = try PathPair()
     let (path, vni) = (pair.first.path, pair.first.network.vni)
