@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Sends and takes whole Ethernet frames on one device of a namespace.
