@@ -182,8 +182,10 @@ final class TestPool {
   /// What `host` sends is lost on the way; what is sent to it arrives.
   func silence(_ host: TestHost) throws { try drop("iifname \"\(host.underlayPort)\"") }
 
-  /// What `host` gossips is lost on the way; all else arrives, TCP and the frames of guests too.
-  func loseGossip(from host: TestHost) throws { try drop("iifname \"\(host.underlayPort)\" udp dport 7677") }
+  /// What `host` gossips to `other` is lost on the way; all else arrives, TCP and the frames of guests too.
+  func loseGossip(from host: TestHost, to other: TestHost) throws {
+    try drop("iifname \"\(host.underlayPort)\" oifname \"\(other.underlayPort)\" udp dport 7677")
+  }
 
   private func drop(_ what: String) throws {
     let rules = """

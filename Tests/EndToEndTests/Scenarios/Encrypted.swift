@@ -43,6 +43,14 @@ extension TestPool {
     hosts.map { "\($0.name): \((try? $0.namespace.ipsecDrops()) ?? "not known")" }.joined(separator: "; ")
   }
 
+  /// The number of each running host's newest keys.
+  func epochs() throws -> [UInt64] {
+    try hosts.filter(\.isMeantToRun).map { host in
+      guard let keys = try host.keys() else { throw Failure("\(host.name) has no keys") }
+      return keys.epoch
+    }
+  }
+
   /// Waits until every running host has the newest keys with every other one, in both directions.
   func expectKeys(within seconds: Double = 10) throws {
     let running = hosts.filter(\.isMeantToRun)
