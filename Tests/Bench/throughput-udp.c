@@ -6,10 +6,10 @@
 // FROM and TO are names of network namespaces, ADDRESS is IPv4, inside TO; BYTES is the size of the payload. First the
 // sender sends as fast as it can. Then the highest rate is searched at which at most 1 % is lost: a sender that nothing
 // slows down takes processor time from the path under test, so what arrives of a flood is less than what the path can
-// carry. The search halves the interval between nothing and what the flood sent, eight times, a tenth of SECONDS each.
+// carry. The search halves the interval between nothing and what the flood sent, eight times, each a tenth of SECONDS.
 //
-// stdout: SENT RECEIVED SUSTAINED OVERFLOWN, packets a second; OVERFLOWN, also a second, is what of the flood reached the
-// receiver's socket and found it full.
+// stdout: SENT RECEIVED SUSTAINED OVERFLOWN, packets a second; OVERFLOWN is what of the flood reached the receiver's
+// socket and found it full.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -168,7 +168,8 @@ int main(int count, char **words) {
       bind(to, (struct sockaddr *)&address, sizeof address) != 0)
     die("no receiver at %s: %s", words[3], strerror(errno));
   int from = open_inside(words[1]);
-  if (connect(from, (struct sockaddr *)&address, sizeof address) != 0) die("no way to %s: %s", words[3], strerror(errno));
+  if (connect(from, (struct sockaddr *)&address, sizeof address) != 0)
+    die("no way to %s: %s", words[3], strerror(errno));
 
   struct result flood = measure(from, to, (size_t)bytes, 0, seconds);
   double low = 0, high = flood.sent;

@@ -1,25 +1,25 @@
 #!/usr/bin/env bash
-# How fast are packets through user space? Two hosts that are network namespaces of this machine, an underlay of MTU 1500
-# between them (a veth pair), a VM on each (a namespace with a veth into the network's bridge). The same measurements of
-# four paths between the two VMs, one path after the other, in one run:
+# How fast are packets through user space? Two hosts that are network namespaces of this machine, an underlay of MTU
+# 1500 between them (a veth pair), a VM on each (a namespace with a veth into the network's bridge). The same is
+# measured of four paths between the two VMs, one path after the other, in one run:
 #
 #   weft       two real agents (release build) with `--dataplane user` and an encrypted network
 #   clear      the kernel's VXLAN, not encrypted: what the machine can do
 #   wireguard  the kernel's VXLAN over wireguard-go
 #   tinc       tinc in switch mode, with the ciphers that it takes by default (AES-256-CBC, HMAC-SHA-256 cut to 4 bytes)
 #
-# The guests' MTU is in each path the largest that the underlay carries without fragments. Measured are, with iperf3, one
-# TCP stream and four, each from VM 1 to VM 2 and back; the round trip with nothing else and during each of these; the
-# processor time of the whole machine for each gigabyte (what /proc/stat does not count as idle, in the same seconds, the
-# pings and iperf3 included); and UDP packets of 64 bytes. All of it shares this machine's processors, so the figures are
-# for comparison within one run.
+# The guests' MTU is in each path the largest that the underlay carries without fragments. Measured are one TCP stream
+# and four (iperf3), each from VM 1 to VM 2 and back; the round trip with nothing else and during each of these; the
+# processor time of the whole machine for each gigabyte (what /proc/stat does not count as idle, in the same seconds,
+# with the pings and iperf3); and UDP packets of 64 bytes. All of it shares this machine's processors, so the figures
+# are for comparison within one run.
 #
 #   sudo Tests/Bench/throughput.sh [--quick] [--only PATH[,PATH ...]] [--weft-clear] [--profile]
 #
 #   --quick        3 s instead of 10 s for each measurement, one stream, only weft and clear
 #   --only PATHS   only these of weft, clear, wireguard, tinc
 #   --weft-clear   weft's network is not encrypted
-#   --profile      also writes where the time went during weft's streams and small packets, each in a run of its own, to
+#   --profile      also writes where the time went during weft's stream and small packets, each in a run of its own, to
 #                  throughput-profile-*.txt in the current directory (needs perf)
 #   WEFT_BIN_DIR   use the binaries that are there
 #   WEFT_BENCH_CONGESTION   congestion control of the guests' TCP (cubic)
@@ -81,8 +81,9 @@ if [[ -n $profile ]]; then needs perf linux-perf; fi
 }
 
 congestion=${WEFT_BENCH_CONGESTION:-cubic}
-grep -qw -- "$congestion" /proc/sys/net/ipv4/tcp_available_congestion_control ||
-  usage "this kernel has no congestion control $congestion; it has: $(< /proc/sys/net/ipv4/tcp_available_congestion_control)."
+available=$(< /proc/sys/net/ipv4/tcp_available_congestion_control)
+[[ " $available " == *" $congestion "* ]] ||
+  usage "this kernel has no congestion control $congestion; it has: $available."
 
 prefix=weft-bench-$$
 work=$(mktemp -d "/tmp/$prefix.XXXXXX")
@@ -216,12 +217,11 @@ make_weft() {
   read -r bridge mtu < <(weft 1 network show blue --json | jq -r '"\(.bridge) \(.mtu)"')
 }
 
-# A bridge, and in it a VXLAN device from ADDRESS to ADDRESS (50 bytes more than the guest's packet). Its checksum is on,
-# as with Weft: kernels of hosts that are still in use join no segments of tunnels without one.
-make_bridge() {
+make_bridge() { # make_bridge HOST
   ip -n "$(host "$1")" link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
   ip -n "$(host "$1")" link set br0 up
 }
+# The bridge, and in it a VXLAN device: 50 bytes more than the guest's packet. Its UDP checksum is on, as Weft's is.
 make_vxlan() { # make_vxlan HOST MTU LOCAL REMOTE
   make_bridge "$1"
   ip -n "$(host "$1")" link add vx0 mtu "$2" type vxlan id 1 local "$3" remote "$4" dstport 4789 udpcsum nolearning
@@ -267,8 +267,9 @@ make_tinc() {
       "ConnectTo = host$(other $i)" > "$directory/tinc.conf"
     tincd --config="$directory" --generate-keys=2048 < /dev/null > "$work/tinc-keys$i.log" 2>&1 ||
       fail "tinc made no keys."
+    rm "$work/tinc-keys$i.log"
     printf '%s\n' "Address = $(address $i)" "Cipher = aes-256-cbc" "Digest = sha256" "MACLength = 4" "Compression = 0" \
-      "PMTU = $((mtu + 14))" >> "$directory/hosts/host$i"
+      >> "$directory/hosts/host$i"
   done
   tincs=()
   for i in 1 2; do
@@ -288,7 +289,7 @@ tinc_ready() {
   for i in 1 2; do
     kill -USR2 "${tincs[i - 1]}"
     sleep 0.1
-    tail -n 20 "$work/tinc$i.log" | grep "host$(other $i) at" | tail -n 1 | grep -q "(min $((mtu + 14)) max" || return 1
+    grep "^ host$(other $i) at" "$work/tinc$i.log" | tail -n 1 | grep -q "(min $((mtu + 14)) max" || return 1
   done
 }
 
@@ -299,8 +300,8 @@ used() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8, $9 }' /proc/stat; }
 ticks=$(getconf CLK_TCK)
 processors=$(nproc)
 
-# round_trips FILE: median, 99th percentile, maximum, in milliseconds, and the number of pings that were lost. Those that
-# were on their way at the end are not lost, unless they are more than a second's.
+# round_trips FILE: median, 99th percentile, maximum, in milliseconds, and the number of pings that were lost. Those
+# that were on their way at the end are not lost, unless they are more than a second's.
 round_trips() {
   awk '/ bytes from / && match($0, / time=[0-9.]+/) { print substr($0, RSTART + 6, RLENGTH - 6) }' "$1" | sort -g |
     awk -v lost="$(awk '
@@ -323,7 +324,7 @@ run_streams() {
     fail "iperf3 failed: $(jq -r '.error // empty' "$4") $(< "$4.errors")"
 }
 
-# Samples are lines of `$work/samples`: PATH WHAT VALUE...
+# sample PATH WHAT VALUE...: what they are, throughput-table.awk tells.
 sample() { echo "$*" >> "$work/samples"; }
 
 measure_rest() { # measure_rest PATH
@@ -347,7 +348,6 @@ measure_streams() { # measure_streams PATH STREAMS DIRECTION
   kill -INT $ping
   wait $ping || true
   trips=$(round_trips "$work/pings") || fail "no ping was answered under load."
-  # Gb/s, processor seconds for each 10^9 bytes, segments sent again, round trips, share of the processors that was taken.
   sample "$1 streams$2.$3 $(jq -r '.end | [.sum_received.bits_per_second / 1e9, .sum_received.bytes / 1e9,
     .sum_sent.retransmits, .sum_received.seconds] | @tsv' "$work/iperf" |
     awk -v before="$before" -v after="$after" -v ticks="$ticks" -v processors="$processors" -v trips="$trips" '{
@@ -359,7 +359,8 @@ measure_streams() { # measure_streams PATH STREAMS DIRECTION
 
 measure_small() { # measure_small PATH
   local rates
-  rates=$("$work/throughput-udp" "$(vm 1)" "$(vm 2)" "$(inner 2)" 64 "$seconds") || fail "small packets were not measured."
+  rates=$("$work/throughput-udp" "$(vm 1)" "$(vm 2)" "$(inner 2)" 64 "$seconds") ||
+    fail "small packets were not measured."
   sample "$1 small $rates"
 }
 
@@ -401,6 +402,8 @@ measure() { # measure PATH
 
 # ---------------------------------------------------------------------------------------------- profile
 
+readable() { if command -v swift-demangle > /dev/null; then swift-demangle --simplified; else cat; fi; }
+
 # record NAME COMMAND...: samples by the clock, since virtual machines often have no counters of the processor.
 record() {
   local name=$1 recorder data=$work/perf.data pids
@@ -418,8 +421,7 @@ record() {
     perf report -i "$data" --stdio --no-children --pid "$pids" --sort comm,dso 2> /dev/null
     echo "weftd, by function"
     perf report -i "$data" --stdio --no-children --pid "$pids" --percent-limit 0.2 --sort dso,symbol 2> /dev/null
-  } | grep -vE '^(#.*)?$' | { if command -v swift-demangle > /dev/null; then swift-demangle --simplified; else cat; fi; } \
-    > "$profile/throughput-profile-$name.txt"
+  } | grep -vE '^(#.*)?$' | readable > "$profile/throughput-profile-$name.txt"
   echo "throughput: wrote $profile/throughput-profile-$name.txt" >&2
 }
 write_profiles() {
@@ -436,64 +438,13 @@ version() { # version PACKAGE: of a Debian package, or nothing
 free=$(idle)
 echo "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $processors processors, Linux $(uname -r)"
 echo "iperf3 $(version iperf3), guests' TCP: $congestion$(
-  if wants wireguard; then echo ", wireguard-go $(version wireguard-go)"; fi
-  if wants tinc; then echo ", tinc $(version tinc)"; fi)"
+  if wants wireguard; then printf ', wireguard-go %s' "$(version wireguard-go)"; fi
+  if wants tinc; then printf ', tinc %s' "$(version tinc)"; fi)"
 echo "Processors idle before the run: $free %, load $(cut -d' ' -f1-3 /proc/loadavg)"
 ((free >= 95)) || echo "throughput: this machine is busy; the figures are too low and do not compare." >&2
 
 : > "$work/samples"
 for path in "${paths[@]}"; do measure "$path"; done
 
-awk -v seconds="$seconds" -v paths="${paths[*]}" -v counts="${streams[*]}" -v encryption="$encryption" '
-  function name(path) { return path == "weft" && encryption == "off" ? "weft, in clear" : path }
-  function words(key) { return (key in value) ? value[key] : "" }
-  function row(label, key,  w) {
-    split(value[key], w, " ")
-    return sprintf("%-15s %-16s %7.2f %9.2f %9d %10.3f %8.3f %8.3f %6d", label, run, w[1], w[2], w[3], w[4], w[5], w[6], w[7])
-  }
-  # ratio PATH KEY FIELD: of weft to PATH, with two digits, and more of them when it is small.
-  function ratio(path, key, field,  ours, theirs) {
-    split(words("weft " key), ours, " "); split(words(path " " key), theirs, " ")
-    if (theirs[field] + 0 == 0) return sprintf("%9s", "-")
-    return sprintf("%9.2f", ours[field] / theirs[field])
-  }
-  { key = $1 " " $2; sub(/^[^ ]+ [^ ]+ /, ""); value[key] = $0 }
-  END {
-    n = split(paths, path, " "); m = split(counts, count, " ")
-    arrow[1] = "1 to 2"; arrow[2] = "2 to 1"
-    printf "\nTCP, %d s each; round trip of the pings during it, ms; processor seconds of the whole machine for each GB\n", seconds
-    printf "%-15s %-16s %7s %9s %9s %10s %8s %8s %6s\n", "path", "streams", "Gb/s", "CPU s/GB", "resent", "RTT median", "p99", "max", "lost"
-    for (i = 1; i <= m; i++) for (d = 1; d <= 2; d++) for (p = 1; p <= n; p++) {
-      run = sprintf("%d, VM %s", count[i], arrow[d])
-      print row(name(path[p]), path[p] " streams" count[i] "." d)
-    }
-    printf "\nRound trip with nothing else, ms; processors at rest, %% of one; UDP with %d bytes, packets a second:\n", 64
-    printf "a flood for %d s, and the highest rate at which at most 1 %% is lost\n", seconds
-    printf "%-15s %5s %10s %8s %8s %6s %8s %9s %9s %10s\n", "path", "MTU", "RTT median", "p99", "max", "lost", "at rest", "sent", "received", "sustained"
-    for (p = 1; p <= n; p++) {
-      split(words(path[p] " mtu"), a, " "); split(words(path[p] " idle"), b, " "); split(words(path[p] " small"), c, " ")
-      printf "%-15s %5d %10.3f %8.3f %8.3f %6d %8.1f %9d %9d %10d\n", name(path[p]), a[1], b[1], b[2], b[3], b[4], words(path[p] " rest"), c[1], c[2], c[3]
-    }
-    if (index(" " paths " ", " weft ") && n > 1) {
-      printf "\n%s as a multiple of\n%-15s", name("weft"), ""
-      for (i = 1; i <= m; i++) for (d = 1; d <= 2; d++) printf "%9s", count[i] " x " substr(arrow[d], 1, 1) "-" substr(arrow[d], 6)
-      printf "%9s%9s%9s%9s%9s\n", "CPU/GB", "RTT", "RTT load", "64 B recv", "64 B sust"
-      for (p = 1; p <= n; p++) if (path[p] != "weft") {
-        printf "%-15s", path[p]
-        for (i = 1; i <= m; i++) for (d = 1; d <= 2; d++) printf "%s", ratio(path[p], "streams" count[i] "." d, 1)
-        printf "%s%s%s%s%s\n", ratio(path[p], "streams" count[1] ".1", 2), ratio(path[p], "idle", 1), ratio(path[p], "streams" count[1] ".1", 4), ratio(path[p], "small", 2), ratio(path[p], "small", 3)
-      }
-    }
-    print ""
-    for (p = 1; p <= n; p++) {
-      split(words(path[p] " mtu"), a, " ")
-      if (a[2] < 95) printf "Busy: processors were %d %% idle before %s; its figures are too low.\n", a[2], path[p]
-      if (words(path[p] " fragments") > 0) printf "Fragments: %d by %s.\n", words(path[p] " fragments"), path[p]
-      for (i = 1; i <= m; i++) for (d = 1; d <= 2; d++) {
-        split(words(path[p] " streams" count[i] "." d), w, " ")
-        if (w[8] >= 1) printf "The hypervisor took %.1f %% of the processors during %d streams of %s.\n", w[8], count[i], path[p]
-      }
-      split(words(path[p] " small"), c, " ")
-      if (c[4] > c[1] / 100) printf "The receiver of small packets was too slow: %d a second were lost in its own socket, by %s.\n", c[4], path[p]
-    }
-  }' "$work/samples"
+awk -v seconds="$seconds" -v paths="${paths[*]}" -v counts="${streams[*]}" -v encryption="$encryption" \
+  -f "$root/Tests/Bench/throughput-table.awk" "$work/samples"
