@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 // Numbers of linux/udp.h; the C library's header has them only where it is new enough.
@@ -23,18 +26,20 @@ static const int receive_room = 32 << 20;
 static const int receive_room_unprivileged = 4 << 20;
 static const int send_room = 4 << 20;
 
+_Static_assert(sizeof(struct sockaddr_in6) <= sizeof((struct weft_target *)0)->address, "room for both families");
+
 void weft_make_target(struct weft_target *target, const uint8_t *bytes, uint8_t length, uint16_t port) {
   memset(target, 0, sizeof *target);
   if (length == 4) {
-    target->address.v4.sin_family = AF_INET;
-    target->address.v4.sin_port = htons(port);
-    memcpy(&target->address.v4.sin_addr, bytes, 4);
-    target->length = sizeof target->address.v4;
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    memcpy(&v4.sin_addr, bytes, 4);
+    memcpy(target->address, &v4, sizeof v4);
+    target->length = sizeof v4;
   } else {
-    target->address.v6.sin6_family = AF_INET6;
-    target->address.v6.sin6_port = htons(port);
-    memcpy(&target->address.v6.sin6_addr, bytes, 16);
-    target->length = sizeof target->address.v6;
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    memcpy(&v6.sin6_addr, bytes, 16);
+    memcpy(target->address, &v6, sizeof v6);
+    target->length = sizeof v6;
   }
 }
 
@@ -166,11 +171,11 @@ int weft_open_path_socket(const uint8_t *address, uint8_t length, uint16_t port,
                           uint32_t sockets) {
   struct weft_target local;
   weft_make_target(&local, address, length, port);
-  int family = local.address.any.sa_family;
+  int family = length == 4 ? AF_INET : AF_INET6;
   int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
   if (fd < 0) return -errno;
   int result = prepare(fd, family, number, sockets);
-  if (result == 0 && bind(fd, &local.address.any, local.length) != 0) result = -errno;
+  if (result == 0 && bind(fd, (const struct sockaddr *)local.address, local.length) != 0) result = -errno;
   if (result == 0) return fd;
   close(fd);
   return result;

@@ -3,21 +3,16 @@
 // The packet path: UDP sockets that move many packets a call. Every function returns a descriptor, a count or 0, or the
 // negated errno.
 
-#include <netinet/in.h>
+// No header of sockets: their unnamed constants (SOCK_RAW, IPPROTO_UDP) would count as this module's, and a file that
+// imports Glibc alone would miss them.
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
-// Where datagrams go, ready for the kernel.
+// Where datagrams go, ready for the kernel: a struct sockaddr_in or sockaddr_in6, and its length.
 struct weft_target {
-  union {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-  } address;
-  socklen_t length;
+  uint64_t address[4];
+  uint32_t length;
 };
 
 // `bytes` of 4 or 16 bytes in the order of the wire, `port` in the order of the host.

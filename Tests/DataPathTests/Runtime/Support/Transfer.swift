@@ -45,7 +45,7 @@ enum Transfer {
   }
 
   private static func write(to target: weft_target, _ count: Int) throws -> Int {
-    let socket = socket(Int32(target.address.any.sa_family), Int32(SOCK_STREAM.rawValue), 0)
+    let socket = socket(target.withAddress { Int32($0.pointee.sa_family) }, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(socket) }
     setTimeout(socket)
     let connected = target.withAddress { connect(socket, $0, target.length) }
@@ -77,7 +77,7 @@ enum Transfer {
 }
 
 extension weft_target {
-  /// For calls that take an address. (`address.any` alone would be a copy of its first bytes.)
+  /// For calls that take an address.
   func withAddress<Value>(_ body: (UnsafePointer<sockaddr>) -> Value) -> Value {
     withUnsafeBytes(of: address) { bytes in
       bytes.withMemoryRebound(to: sockaddr.self) { body($0.baseAddress.unsafelyUnwrapped) }
