@@ -61,10 +61,25 @@ package struct KernelAbilities: Equatable, Sendable {
   private static let noIPv6 = KernelError.refused(
     operation: "use", object: "IPv6", code: EAFNOSUPPORT, message: "IPv6 is switched off")
 
-  /// - Parameter udpPort: of encrypted VXLAN.
-  package static func probe(udpPort: UInt16 = 7679) -> KernelAbilities {
+  private static let notTried = KernelError.refused(
+    operation: "encrypt in", object: "the kernel", code: EOPNOTSUPP, message: "it was not tried")
+
+  package enum Scope: Sendable {
+    case everything
+    /// The locks only where the kernel has the ESP that they guard.
+    case usable
+    /// Only what needs no encryption.
+    case clear
+  }
+
+  /// - Parameters:
+  ///   - udpPort: of encrypted VXLAN.
+  ///   - scope: what is of interest; the rest counts as lacking, and no time goes into it.
+  package static func probe(udpPort: UInt16 = 7679, _ scope: Scope = .everything) -> KernelAbilities {
     do {
-      return try NetworkNamespace.withThrowaway { () throws(KernelError) in try probeHere(udpPort) }
+      return try NetworkNamespace.withThrowaway { () throws(KernelError) in
+        try probeHere(udpPort, scope)
+      }
     } catch {
       let nothing = Protection(failure: error)
       return KernelAbilities(
@@ -81,7 +96,7 @@ package struct KernelAbilities: Equatable, Sendable {
     }
   }
 
-  private static func probeHere(_ udpPort: UInt16) throws(KernelError) -> KernelAbilities {
+  private static func probeHere(_ udpPort: UInt16, _ scope: Scope) throws(KernelError) -> KernelAbilities {
     let kernel = try KernelNetwork()
     var abilities = KernelAbilities()
     abilities.vxlan = failure { () throws(KernelError) in try kernel.tryVXLAN() }
@@ -93,9 +108,9 @@ package struct KernelAbilities: Equatable, Sendable {
     }
     do throws(KernelError) {
       let underlay = try TrialUnderlay(kernel)
-      (abilities.overIPv4, abilities.gretap) = probe(kernel, underlay, isV6: false, udpPort)
+      (abilities.overIPv4, abilities.gretap) = probe(kernel, underlay, isV6: false, udpPort, scope)
       if underlay.hasIPv6 {
-        (abilities.overIPv6, abilities.ip6gretap) = probe(kernel, underlay, isV6: true, udpPort)
+        (abilities.overIPv6, abilities.ip6gretap) = probe(kernel, underlay, isV6: true, udpPort, scope)
       } else {
         abilities.ip6gretap = noIPv6
       }
@@ -108,7 +123,7 @@ package struct KernelAbilities: Equatable, Sendable {
 
   /// - Returns: what protects the tunnels that the kernel has, and why it has none of GRE.
   private static func probe(
-    _ kernel: KernelNetwork, _ underlay: TrialUnderlay, isV6: Bool, _ udpPort: UInt16
+    _ kernel: KernelNetwork, _ underlay: TrialUnderlay, isV6: Bool, _ udpPort: UInt16, _ scope: Scope
   ) -> (Protection, gre: KernelError?) {
     var tunnels: [TrialTunnel] = []
     func add(_ kind: TrialTunnel.Kind) -> KernelError? {
@@ -116,6 +131,7 @@ package struct KernelAbilities: Equatable, Sendable {
         tunnels.append(try TrialTunnel(kernel, underlay, kind, isV6: isV6, udpPort: udpPort))
       }
     }
+    guard scope != .clear else { return (Protection(failure: notTried), add(.gre)) }
     let vxlan = add(.vxlan)
     let gre = add(.gre)
     if let vxlan { return (Protection(failure: vxlan), gre) }
@@ -123,6 +139,7 @@ package struct KernelAbilities: Equatable, Sendable {
       let trial = try ProtectionTrial(underlay, tunnels, udpPort: udpPort)
       try trial.tryClear()
       let esp = failure { () throws(KernelError) in try trial.tryESP() }
+      if scope == .usable, let esp { return (Protection(failure: esp), gre) }
       let protection = Protection(
         esp: esp,
         espInUDP: esp ?? failure { () throws(KernelError) in try trial.tryESPInUDP() },
