@@ -41,7 +41,12 @@ package enum Agent {
     ]
     let group = ServiceGroup(
       configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: log))
-    try await group.run()
+    do { try await group.run() } catch {
+      await engine.stopCarrying()
+      throw error
+    }
+    // Packets go on while everything else stops.
+    await engine.stopCarrying()
   }
 
   private static func makeLogger(_ settings: Settings) -> Logger {

@@ -6,11 +6,11 @@ package enum Change: Hashable, Sendable {
   case ensureBridge(BridgeState)
   /// Create the tunnel and put it into its bridge, or repair it while it lives. A new one floods nothing.
   case ensureTunnel(TunnelState)
-  /// VXLAN: the MAC is at this host now, both tables in one step, whatever stood there.
+  /// VXLAN or TAP: the MAC is at this host now, both tables in one step, whatever stood there.
   case setRemote(MACAddress, VTEP, tunnel: String)
   /// The MAC is behind this port of the bridge now: a guest's, or that of the GRE tunnel to its host.
   case setPort(MACAddress, port: String)
-  /// VXLAN: the host gets a copy of each flooded frame.
+  /// VXLAN or TAP: the host gets a copy of each flooded frame.
   case addFlood(VTEP, tunnel: String)
   case removeFlood(VTEP, tunnel: String)
   /// GRE: flooded frames go into this tunnel, which ends there.

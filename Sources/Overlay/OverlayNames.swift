@@ -10,6 +10,15 @@ package enum OverlayNames {
 
   package static func vxlan(_ vni: VNI) -> String { "wx\(vni)" }
 
+  /// The TAP of a network that this agent carries itself.
+  package static func tap(_ vni: VNI) -> String { "wt\(vni)" }
+
+  /// nil for what is no such name.
+  package static func vni(ofTAP name: String) -> VNI? {
+    guard name.hasPrefix("wt"), let number = UInt32(name.dropFirst(2)), let vni = VNI(number) else { return nil }
+    return tap(vni) == name ? vni : nil
+  }
+
   /// `wr<VNI>.<peer>`, both in base 36, 15 characters at most: the peer is 35 bits of its ID.
   ///
   /// - Parameter attempt: 0 for the first 35 bits, 1 and 2 for those behind them: two hosts can have the same.
@@ -44,7 +53,7 @@ package enum OverlayNames {
 
   package enum Device: Hashable, Sendable {
     case bridge
-    /// The one tunnel of VXLAN.
+    /// The one tunnel to all hosts: of VXLAN, or a TAP.
     case tunnel
     /// The tunnel of GRE to one host.
     case tunnelTo(HostID)

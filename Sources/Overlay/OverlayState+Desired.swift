@@ -17,12 +17,14 @@ extension OverlayState {
     var problems: [NetworkID: OverlayProblem] = [:]
     let winners = Set(inputs.filter { $0.conflict == nil }.map(\.bridge))
     for input in inputs.sorted(by: { $0.id < $1.id }) {
-      if let problem = input.problem(mechanisms, reasons) {
-        problems[input.id] = problem
+      let mechanism = Mechanism.choose(input.encapsulation, input.encryption, from: mechanisms)
+      if let mechanism, input.conflict == nil {
+        state.networks[input.id] = input.state(
+          by: mechanism, alias: OverlayAlias(pool: pool, network: input.id), host: host)
+      } else {
+        problems[input.id] = input.problem(reasons)
         // The bridge stays for the guests in it, unless the network that won the conflict needs its name.
         if input.conflict == nil || !winners.contains(input.bridge) { state.suspended.insert(input.id) }
-      } else {
-        state.networks[input.id] = input.state(alias: OverlayAlias(pool: pool, network: input.id), host: host)
       }
     }
     return (state, problems)
@@ -30,30 +32,29 @@ extension OverlayState {
 }
 
 extension NetworkPlanInput {
-  fileprivate func problem(_ mechanisms: Set<Mechanism>, _ reasons: [Mechanism: String]) -> OverlayProblem? {
+  fileprivate func problem(_ reasons: [Mechanism: String]) -> OverlayProblem {
     if let conflict { return .conflict(conflict) }
-    let mechanism = Mechanism(encapsulation, encryption)
-    if mechanisms.contains(mechanism) { return nil }
+    let reason = Mechanism.obstacle(to: encapsulation, encryption, in: reasons)
     return encryption == .required
-      ? .cannotEncrypt(network: name, encapsulation, reason: reasons[mechanism])
-      : .cannotCarry(network: name, encapsulation, reason: reasons[mechanism])
+      ? .cannotEncrypt(network: name, encapsulation, reason: reason)
+      : .cannotCarry(network: name, encapsulation, reason: reason)
   }
 
-  fileprivate func state(alias: OverlayAlias, host: HostID) -> NetworkState {
+  fileprivate func state(by mechanism: Mechanism, alias: OverlayAlias, host: HostID) -> NetworkState {
     var state = NetworkState(
       bridge: BridgeState(
         name: bridge, mac: OverlayNames.mac(.bridge, network: id, host: host), mtu: mtu, alias: alias),
       bridgeEntries: local.mapValues { BridgeEntry(port: $0) })
     // A MAC that lives here is here, whatever others say of it.
     let elsewhere = remote.filter { local[$0.key] == nil && $0.value != localVTEP }
-    switch encapsulation {
-    case .vxlan:
-      let tunnel = vxlan(alias, host)
+    switch mechanism {
+    case .kernelVXLANInClear, .kernelVXLANInESP, .userVXLANInESP, .userGREInESP:
+      let tunnel = tunnelToAll(mechanism, alias, host)
       state.tunnels[tunnel.name] = tunnel
       state.flood = flood.subtracting([localVTEP])
       state.tunnelEntries = elsewhere
       for mac in elsewhere.keys { state.bridgeEntries[mac] = BridgeEntry(port: tunnel.name) }
-    case .gre:
+    case .kernelGREInClear, .kernelGREInESP:
       var ports: [VTEP: String] = [:]
       for (vtep, tunnel) in gre(alias, host) {
         state.tunnels[tunnel.name] = tunnel
@@ -64,10 +65,11 @@ extension NetworkPlanInput {
     return state
   }
 
-  private func vxlan(_ alias: OverlayAlias, _ host: HostID) -> TunnelState {
-    TunnelState(
-      name: OverlayNames.vxlan(vni),
-      kind: .vxlan(port: encryption == .off ? OverlayNames.clearVXLANPort : OverlayNames.protectedVXLANPort),
+  private func tunnelToAll(_ mechanism: Mechanism, _ alias: OverlayAlias, _ host: HostID) -> TunnelState {
+    let port = encryption == .off ? OverlayNames.clearVXLANPort : OverlayNames.protectedVXLANPort
+    return TunnelState(
+      name: mechanism.isInUserSpace ? OverlayNames.tap(vni) : OverlayNames.vxlan(vni),
+      kind: mechanism.isInUserSpace ? .tap(encapsulation) : .vxlan(port: port),
       mac: OverlayNames.mac(.tunnel, network: id, host: host), vni: vni, local: localVTEP, mtu: mtu, alias: alias,
       bridge: bridge)
   }

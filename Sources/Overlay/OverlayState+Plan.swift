@@ -81,8 +81,8 @@ extension OverlayState {
     var changes: [Change] = flooding.filter { $0.after && !$0.before }.map {
       .startFlooding($0.remote, tunnel: $0.name)
     }
-    let vxlan = wanted.vxlan?.name
-    if let vxlan { changes += wanted.flood.subtracting(found.flood).sorted().map { .addFlood($0, tunnel: vxlan) } }
+    let toAll = wanted.tunnelToAll?.name
+    if let toAll { changes += wanted.flood.subtracting(found.flood).sorted().map { .addFlood($0, tunnel: toAll) } }
     for (mac, entry) in wanted.bridgeEntries.sorted(by: { $0.key < $1.key }) {
       if let vtep = wanted.tunnelEntries[mac] {
         guard found.tunnelEntries[mac] != vtep || found.bridgeEntries[mac] != entry else { continue }
@@ -99,11 +99,11 @@ extension OverlayState {
       guard isOnTunnel || (entry.isFixed && found.tunnels[entry.port] == nil) else { continue }
       changes.append(.removeBridgeEntry(mac, port: entry.port))
     }
-    if let vxlan {
+    if let toAll {
       for mac in found.tunnelEntries.keys.sorted() where wanted.tunnelEntries[mac] == nil {
-        changes.append(.removeTunnelEntry(mac, tunnel: vxlan))
+        changes.append(.removeTunnelEntry(mac, tunnel: toAll))
       }
-      changes += found.flood.subtracting(wanted.flood).sorted().map { .removeFlood($0, tunnel: vxlan) }
+      changes += found.flood.subtracting(wanted.flood).sorted().map { .removeFlood($0, tunnel: toAll) }
     }
     return changes
       + flooding.filter { $0.before && !$0.after }.map { .stopFlooding($0.remote, tunnel: $0.name) }

@@ -20,11 +20,12 @@ package struct OverlayState: Equatable, Sendable {
 /// The objects of one network.
 package struct NetworkState: Equatable, Sendable {
   package var bridge: BridgeState?
-  /// By name: one of VXLAN, or of GRE one to each other host.
+  /// By name: one of VXLAN or one TAP, or of GRE one to each other host.
   package var tunnels: [String: TunnelState]
-  /// VXLAN: which VTEPs get a copy of each broadcast, unknown and multicast frame. For GRE see `TunnelState.floods`.
+  /// VXLAN or TAP: which VTEPs get a copy of each broadcast, unknown and multicast frame. For GRE see
+  /// `TunnelState.floods`.
   package var flood: Set<VTEP>
-  /// VXLAN's own table: at which host a MAC is.
+  /// The own table of VXLAN or of the packet path: at which host a MAC is.
   package var tunnelEntries: [MACAddress: VTEP]
   /// The bridge's table: behind which port a MAC is. A remote one is behind a tunnel.
   package var bridgeEntries: [MACAddress: BridgeEntry]

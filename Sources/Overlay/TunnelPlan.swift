@@ -16,7 +16,11 @@ struct TunnelPlan {
 
   /// Those that nobody is in the way of come first; a tunnel that changes its place makes room for the next one. What
   /// then still is in the way goes.
+  ///
+  /// What another packet path left goes before all: with both in the bridge, what comes in by one would go out by the
+  /// other.
   mutating func make() {
+    for other in present.tunnels.values.sorted(by: { $0.name < $1.name }) where isOfOtherPath(other) { remove(other) }
     var waiting = wanted.values.filter { present.tunnels[$0.name]?.isDevice($0) != true }.sorted { $0.name < $1.name }
     while !waiting.isEmpty {
       var blocked: [TunnelState] = []
@@ -32,6 +36,10 @@ struct TunnelPlan {
   var removals: [Change] {
     present.tunnels.values.filter { wanted[$0.name] == nil }.sorted { $0.name < $1.name }
       .map { $0.removal(serves: $0.remote) }
+  }
+
+  private func isOfOtherPath(_ tunnel: TunnelState) -> Bool {
+    wanted.values.contains { $0.isTAP != tunnel.isTAP }
   }
 
   private func obstacle(to tunnel: TunnelState) -> TunnelState? {
@@ -77,7 +85,8 @@ extension TunnelState {
 }
 
 extension NetworkState {
-  var vxlan: TunnelState? { tunnels.values.first { $0.remote == nil } }
+  /// The tunnel that has a flood list and entries of its own.
+  var tunnelToAll: TunnelState? { tunnels.values.first { $0.remote == nil } }
 
   func floods(_ tunnel: String) -> Bool { tunnels[tunnel]?.floods ?? false }
 }

@@ -1,3 +1,4 @@
+import Registry
 import Wire
 
 /// A tunnel device, as it is wanted or as it was found.
@@ -7,6 +8,8 @@ package struct TunnelState: Hashable, Sendable {
     case vxlan(port: UInt16)
     /// To one host, which has this address.
     case gre(remote: VTEP)
+    /// To all hosts, by this agent, which carries the frames of a TAP in this form.
+    case tap(Encapsulation)
   }
 
   package var name: String
@@ -19,9 +22,9 @@ package struct TunnelState: Hashable, Sendable {
   package var alias: OverlayAlias
   /// The bridge that it is in.
   package var bridge: String?
-  /// GRE: broadcast, unknown and multicast frames go into it. For VXLAN see `NetworkState.flood`.
+  /// GRE: broadcast, unknown and multicast frames go into it. For the others see `NetworkState.flood`.
   package var floods: Bool
-  /// As in `BridgeState`.
+  /// As in `BridgeState`; and of a TAP, this agent carries its frames.
   package var isSound: Bool
   /// It has a setting that can only be given at creation and is not as it should be.
   package var isWrongForLife: Bool
@@ -43,16 +46,19 @@ package struct TunnelState: Hashable, Sendable {
     self.isWrongForLife = isWrongForLife
   }
 
-  /// Where it ends; nil for VXLAN, which ends at many hosts.
+  /// Where it ends; nil for one to all hosts, of which a network has one.
   package var remote: VTEP? { if case .gre(let remote) = kind { remote } else { nil } }
+
+  package var isTAP: Bool { if case .tap = kind { true } else { false } }
 
   /// Whether this can become `wanted` while it lives.
   package func canBecome(_ wanted: TunnelState) -> Bool {
-    guard !isWrongForLife, name == wanted.name, vni == wanted.vni, local.isV6 == wanted.local.isV6 else { return false }
+    guard !isWrongForLife, name == wanted.name, vni == wanted.vni else { return false }
     switch (kind, wanted.kind) {
-    case (.vxlan(let port), .vxlan(let other)): return port == other
-    case (.gre, .gre): return true
-    case (.vxlan, .gre), (.gre, .vxlan): return false
+    case (.vxlan(let port), .vxlan(let other)): return port == other && local.isV6 == wanted.local.isV6
+    case (.gre, .gre): return local.isV6 == wanted.local.isV6
+    case (.tap, .tap): return true
+    default: return false
     }
   }
 
@@ -67,12 +73,14 @@ package struct TunnelState: Hashable, Sendable {
   enum Place: Hashable {
     case vxlan(VNI, port: UInt16, isV6: Bool)
     case gre(VNI, local: VTEP, remote: VTEP)
+    case tap(VNI)
   }
 
   var place: Place {
     switch kind {
     case .vxlan(let port): .vxlan(vni, port: port, isV6: local.isV6)
     case .gre(let remote): .gre(vni, local: local, remote: remote)
+    case .tap: .tap(vni)
     }
   }
 }

@@ -228,18 +228,19 @@ import Wire
     #expect(gre.problems == [Self.blue: .cannotCarry(network: "blue", .gre, reason: "No ip_gre.")])
   }
 
-  @Test func everyKindOfNetworkHasItsOwnMechanism() throws {
-    var seen: Set<Mechanism> = []
+  @Test func everyKindOfNetworkHasItsOwnMechanisms() throws {
+    var seen: [Mechanism] = []
     for encapsulation in Encapsulation.allCases {
       for encryption in [Encryption.off, .required] {
-        let mechanism = Mechanism(encapsulation, encryption)
-        seen.insert(mechanism)
-        #expect(Mechanism.choose(encapsulation, encryption, from: [mechanism]) == mechanism)
-        let others = Set(Mechanism.allCases).subtracting([mechanism])
+        let ways = Mechanism.ways(encapsulation, encryption)
+        #expect(ways.allSatisfy { $0.isProtected == (encryption == .required) })
+        for way in ways { #expect(Mechanism.choose(encapsulation, encryption, from: [way]) == way) }
+        let others = Set(Mechanism.allCases).subtracting(ways)
         #expect(Mechanism.choose(encapsulation, encryption, from: others) == nil)
+        seen += ways
       }
     }
-    #expect(seen == Set(Mechanism.allCases))
+    #expect(seen.count == Mechanism.allCases.count && Set(seen) == Set(Mechanism.allCases))
   }
 
   @Test func anEncryptedNetworkHasItsOwnUDPPortAndIsNeverMadeOfTheTunnelInClear() throws {

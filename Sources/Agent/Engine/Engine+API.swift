@@ -59,7 +59,10 @@ extension Engine: AgentService {
 
   package func network(_ reference: String) async throws -> API.Network {
     let node = try member()
-    return node.view(of: try translated { try node.registry.findNetwork(reference) })
+    let network = try translated { try node.registry.findNetwork(reference) }
+    var view = node.view(of: network)
+    view.forwarding = node.forwarding(of: network)
+    return view
   }
 
   package func bindings(network: String?) async throws -> [API.Binding] {

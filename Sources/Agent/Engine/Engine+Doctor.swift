@@ -7,7 +7,7 @@ import Wire
 // What this host and its paths can and cannot do, found by trying.
 extension Engine {
   package func doctor() async throws -> API.DoctorReport {
-    var checks = kernelChecks() + lockChecks() + underlayChecks()
+    var checks = kernelChecks() + packetPathChecks() + lockChecks() + underlayChecks()
     if let node {
       checks += [poolCheck(node)] + networkChecks(node) + keyChecks(node)
       checks += await pathChecks(node)
@@ -24,7 +24,14 @@ extension Engine {
   }
 
   private func kernelChecks() -> [API.Check] {
-    let abilities = kernel.kernelAbilities
+    guard let abilities = kernel.kernelAbilities else {
+      return [
+        API.Check(
+          name: "kernel", status: .ok,
+          message: "What the kernel can do is tried in a moment; encrypted networks do not wait for it."),
+        netfilterCheck(),
+      ]
+    }
     let isV6 = kernel.underlay.address.isV6
     func check(_ name: String, _ error: KernelError?, good: String, bad: String, _ status: API.CheckStatus) -> API.Check
     {
@@ -37,14 +44,19 @@ extension Engine {
         bad: "Networks by VXLAN do not stand on this host.", .failure),
       check(
         "kernel GRE", isV6 ? abilities.ip6gretap : abilities.gretap, good: "The kernel makes gretap devices.",
-        bad: "The kernel makes no gretap devices; networks by VXLAN are not affected.", .warning),
-      check(
-        "kernel ESP", abilities.protection(isV6: isV6).esp, good: "The kernel has ESP with AES-256-GCM.",
-        bad: "The kernel cannot encrypt; networks with --encryption off are not affected.", .warning),
+        bad: kernel.choice.path == .user
+          ? "The kernel makes no gretap devices; only networks by GRE in clear need them."
+          : "The kernel makes no gretap devices; networks by VXLAN are not affected.", .warning),
       check(
         "bridge input filter", abilities.inputFilter, good: "What guests send to the host itself is dropped.",
         bad: "Only the settings of the bridges keep guests from the host.", .warning),
     ]
+    if kernel.choice.path != .user {
+      checks.append(
+        check(
+          "kernel ESP", abilities.protection(isV6: isV6).esp, good: "The kernel has ESP with AES-256-GCM.",
+          bad: "The kernel cannot encrypt; networks with --encryption off are not affected.", .warning))
+    }
     checks.append(netfilterCheck())
     return checks
   }

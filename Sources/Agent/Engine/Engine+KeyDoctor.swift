@@ -57,7 +57,7 @@ extension Engine {
           return API.Check(
             name: name, status: .warning,
             message:
-              "They stand, but of \(view.packetsSent) packets sent none was answered: if guests of both hosts talk to each other, open IP protocol 50 (ESP) between the hosts."
+              "They stand, but of \(view.packetsSent) packets sent none was answered: if guests of both hosts talk to each other, open \(portOfKeys(with: view, node)) between the hosts."
           )
         }
         guard view.integrityFailures + view.replayed > 0 else {
@@ -82,9 +82,17 @@ extension Engine {
         return API.Check(
           name: name, status: isNeeded ? .failure : .warning,
           message:
-            "There are none, so no encrypted frame goes between the two: run `weft doctor` on \(view.host), whose kernel may lack ESP."
+            "There are none, so no encrypted frame goes between the two: \(HostID(view.hostId).flatMap { node.mismatch(with: $0) } ?? "run `weft doctor` on \(view.host), which may have no way to encrypt.")"
         )
       }
     }
+  }
+
+  /// What has to pass between the hosts.
+  private func portOfKeys(with view: API.HostKeys, _ node: Node) -> String {
+    let isInUDP =
+      kernel.choice.path == .user
+      || HostID(view.hostId).map { node.capabilities(of: $0).contains(.userSpace) } ?? false
+    return isInUDP ? "UDP port 7678 (ESP in UDP)" : "IP protocol 50 (ESP)"
   }
 }

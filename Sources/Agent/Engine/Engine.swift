@@ -101,6 +101,7 @@ package actor Engine {
   /// Goes to work: with a pool as its member, without one waiting for `pool init` or `pool join`.
   func start() throws {
     try reactor.watch(lock.fileDescriptor, for: .read) { [lock] in lock.answer() }
+    tryKernelSoon()
     log.info("weftd \(Agent.release)", metadata: ["host": "\(identity.hostID)", "underlay": "\(endpoint)"])
     guard let papers = papersAtStart else {
       log.info("in no pool yet: run `weft pool init` here, or `weft pool join` with a token")
@@ -119,11 +120,17 @@ package actor Engine {
       node.stop()
     }
     node = nil
+    stopListeningForESPInUDP()
     files.finish()
     for follower in followers.values { follower.finish() }
     followers = [:]
     errands.finish()
   }
+
+  func send(_ errand: Errand) { errands.yield(errand) }
+
+  /// Ends the threads of the packet path. TAPs and bridges stay, and so does what the kernel carries.
+  func stopCarrying() { kernel.userPath?.path.stop() }
 
   /// The boot drawn at start serves the first node; each further one draws its own.
   private func takeBoot(above known: Boot?) throws -> Boot {
@@ -235,6 +242,7 @@ extension Engine {
   /// - Returns: what changed. Nothing, if the new address cannot be listened on yet: the old one stays in force, and the
   ///   next look tries again.
   private func followUnderlay() -> KernelSide.UnderlayChange? {
+    defer { listenForESPInUDP() }
     guard let change = kernel.followUnderlay() else { return nil }
     switch change {
     case .address(let new):

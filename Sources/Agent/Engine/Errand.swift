@@ -12,6 +12,8 @@ enum Errand: Sendable {
   case exempt(FirewallExemption.Request)
   /// Close descriptors that take their time to be closed.
   case close([Int32])
+  /// Find out what the kernel can do for networks in clear.
+  case tryKernel
 }
 
 /// Where a host was when it was last heard of.

@@ -22,6 +22,7 @@ struct ErrandRunner: Service {
         case .fetchCA(let endpoints): group.addTask { await fetchCA(endpoints) }
         case .exempt(let request): group.addTask { await exempt(request) }
         case .close(let descriptors): group.addTask { await close(descriptors) }
+        case .tryKernel: group.addTask { await tryKernel() }
         }
       }
       group.cancelAll()

@@ -30,7 +30,10 @@ extension KernelSide {
 
   /// Before anything is made: the ways that the encrypted ones of these networks go are closed.
   func closeBefore(_ inputs: [NetworkPlanInput]) {
-    for input in inputs where input.isProtectedGRE { protectedGRE[input.id] = input.vni }
+    for input in inputs {
+      if input.isProtectedGRE { protectedGRE[input.id] = input.vni }
+      if input.encryption == .off { clearNetworks.insert(input.id) }
+    }
     protection?.close(greKeys: Set(protectedGRE.values))
   }
 
@@ -40,6 +43,24 @@ extension KernelSide {
     return protectedGRE[id] != nil
       || (observed.networks[id]?.tunnels ?? [:]).values
         .contains { $0.kind == .vxlan(port: OverlayNames.protectedVXLANPort) }
+  }
+
+  /// What an earlier run left to protect tunnels of the kernel goes when none of them is left.
+  func removeLeftProtection() {
+    guard let left = leftProtection else { return }
+    let isNeeded = observed.networks.contains { id, state in
+      state.tunnels.values.contains { !$0.isTAP && !isInClear(id, $0) }
+    }
+    if !isNeeded, left.remove().isEmpty { leftProtection = nil }
+  }
+
+  /// Whether the frames of this tunnel of the kernel may go in clear, as far as is known.
+  private func isInClear(_ id: NetworkID, _ tunnel: TunnelState) -> Bool {
+    switch tunnel.kind {
+    case .vxlan(let port): port != OverlayNames.protectedVXLANPort
+    case .gre: clearNetworks.contains(id)
+    case .tap: true
+    }
   }
 
   /// After everything was carried out: the keys of networks whose tunnels are gone are free again.

@@ -1,26 +1,37 @@
+import DataPath
 import Kernel
 import Overlay
 import Registry
 import Wire
 
-/// The kernel as the engine sees it: links and bridges by number, the overlay's state as last seen or set, and the way
-/// to change it. It belongs to the engine's thread.
+/// The kernel as the engine sees it, and the packet path in user space where there is one: links and bridges by number,
+/// the overlay's state as last seen or set, and the way to change it. It belongs to the engine's thread.
 final class KernelSide {
   let network: KernelNetwork
   private(set) var monitor: KernelMonitor
   private(set) var underlay: Underlay
   private var isUnderlayGone = false
-  /// What was found by trying at start.
-  let kernelAbilities: KernelAbilities
-  let mechanisms: Set<Mechanism>
+  /// What was found by trying; nil as long as that is left for later, and all that needs no encryption counts as there.
+  private(set) var kernelAbilities: KernelAbilities?
+  private(set) var mechanisms: Set<Mechanism> = []
   /// Why the others are not among them.
-  let obstacles: [Mechanism: String]
-  /// What encrypted networks stand on; nil where there are none.
+  private(set) var obstacles: [Mechanism: String] = [:]
+  /// What carries encrypted networks.
+  let choice: PathChoice
+  /// What encrypted networks stand on in the kernel; nil where it does not carry them.
   let protection: Protection?
+  /// nil where the kernel carries all networks.
+  let userPath: UserPath?
+  /// For ESP in UDP in the kernel; nil where that is not to be had.
+  let espInUDP: ESPInUDPListener?
+  /// What an earlier run that encrypted in the kernel may have left there; nil once it is gone.
+  var leftProtection: LeftProtection?
   /// The encrypted networks by GRE that stand here or did a moment ago.
   var protectedGRE: [NetworkID: VNI] = [:]
+  /// Networks that are known to be in clear.
+  var clearNetworks: Set<NetworkID> = []
   /// As this host's record tells them.
-  let abilities: HostCapabilities
+  private(set) var abilities: HostCapabilities = []
   fileprivate var applier: OverlayApplier
   private let wantedUnderlay: String
 
@@ -39,25 +50,71 @@ final class KernelSide {
     monitor = try KernelMonitor(entries: false)
     wantedUnderlay = wanted
     underlay = try network.underlay(wanted)
-    kernelAbilities = KernelAbilities.probe()
     let isV6 = underlay.address.isV6
-    var obstacles = kernelAbilities.obstacles(isV6: isV6)
-    if dataPlane == .user {
-      for mechanism in Mechanism.allCases where mechanism.isProtected {
-        obstacles[mechanism] = "weftd was started with --dataplane user, and this release encrypts in the kernel only."
-      }
+    // Frames stand still while an agent that carries them itself starts: it tries what it does not need later.
+    let hasTAPs = try dataPlane == .user && Self.hasTAPs(network)
+    let tried = hasTAPs ? nil : KernelAbilities.probe(dataPlane == .user ? .clear : .usable)
+    var userPath: UserPath?
+    choice = PathChoice(dataPlane, kernel: tried?.obstacles(isV6: isV6) ?? [:]) { [underlay] in
+      if let error = tried?.tap { return error.description }
+      let result = Self.openUserPath(at: underlay.address)
+      userPath = result.path
+      return result.obstacle
     }
-    let mechanisms = Set(Mechanism.allCases).subtracting(obstacles.keys)
-    protection =
-      mechanisms.contains(where: \.isProtected) ? try Protection(kernelAbilities.protection(isV6: isV6)) : nil
+    let ability = tried?.protection(isV6: isV6)
+    if choice.path == .kernel, let ability {
+      protection = try Protection(ability)
+      espInUDP = ability.espInUDP == nil ? ESPInUDPListener() : nil
+    } else {
+      protection = nil
+      espInUDP = nil
+    }
+    self.userPath = userPath
+    leftProtection = choice.path == .kernel ? nil : LeftProtection()
+    applier = OverlayApplier(kernel: network, pool: "", userPath: userPath)
+    take(tried)
+  }
+
+  /// Whether TAPs of an earlier run stand, which shows that they can be had.
+  private static func hasTAPs(_ network: KernelNetwork) throws(KernelError) -> Bool {
+    try network.links().contains {
+      $0.tap != nil && OverlayNames.vni(ofTAP: $0.name) != nil && $0.alias.flatMap(OverlayAlias.init) != nil
+    }
+  }
+
+  /// The packet path in user space, or why there is none.
+  private static func openUserPath(at address: VTEP) -> (path: UserPath?, obstacle: String?) {
+    do throws(DataPathError) {
+      let path = try UserPath()
+      // A port that is taken now may be free later: its networks say so until then.
+      try? path.bind(to: address)
+      return (path, nil)
+    } catch {
+      return (nil, error.description)
+    }
+  }
+
+  /// What the kernel was found to be able to.
+  func take(_ found: KernelAbilities?) {
+    kernelAbilities = found
+    let clear = found?.obstacles(isV6: underlay.address.isV6).filter { !$0.key.isProtected } ?? [:]
+    obstacles = clear.merging(choice.obstacles) { $1 }
+    mechanisms = Set(Mechanism.allCases).subtracting(obstacles.keys)
+    abilities = Self.abilities(mechanisms, choice, espInUDP: espInUDP != nil)
+  }
+
+  private static func abilities(
+    _ mechanisms: Set<Mechanism>, _ choice: PathChoice, espInUDP: Bool
+  ) -> HostCapabilities {
     var abilities: HostCapabilities = []
     if mechanisms.contains(.kernelVXLANInClear) { abilities.insert(.kernelVXLAN) }
     if mechanisms.contains(.kernelGREInClear) { abilities.insert(.kernelGRE) }
-    if protection != nil { abilities.insert(.kernelESP) }
-    self.obstacles = obstacles
-    self.mechanisms = mechanisms
-    self.abilities = abilities
-    applier = OverlayApplier(kernel: network, pool: "")
+    switch choice.path {
+    case .kernel: abilities.formUnion(espInUDP ? [.kernelESP, .espInUDP] : .kernelESP)
+    case .user: abilities.insert(.userSpace)
+    case nil: break
+    }
+    return abilities
   }
 
   /// A monitor in place of one that cannot be read any more. What changed in between is for a dump to find.
@@ -108,7 +165,7 @@ final class KernelSide {
 
   func enter(pool: String) {
     self.pool = pool
-    applier = OverlayApplier(kernel: network, pool: pool)
+    applier = OverlayApplier(kernel: network, pool: pool, userPath: userPath)
     observed = OverlayState()
   }
 
@@ -119,8 +176,12 @@ final class KernelSide {
 
   /// Why it has none, one sentence or more; nil if it has.
   func obstacle(to encapsulation: Encapsulation, _ encryption: Encryption) -> String? {
-    obstacles[Mechanism(encapsulation, encryption)]
+    guard mechanism(encapsulation, encryption) == nil else { return nil }
+    return Mechanism.obstacle(to: encapsulation, encryption, in: obstacles)
   }
+
+  /// Where the SAs of this host stand; nil where it has no keys of the data path.
+  var associations: (any SADatabase)? { protection ?? userPath?.protection }
 
   // MARK: State
 
@@ -137,8 +198,8 @@ final class KernelSide {
   ) -> (state: OverlayState, problems: [NetworkID: OverlayProblem]) {
     var (mechanisms, reasons) = (mechanisms, obstacles)
     if let reason = openReason {
-      for mechanism in Mechanism.allCases where mechanism.isProtected && mechanisms.remove(mechanism) != nil {
-        reasons[mechanism] = reason
+      for mechanism in Mechanism.allCases where mechanism.isProtected {
+        reasons[mechanism] = mechanisms.remove(mechanism) == nil ? nil : reason
       }
     }
     return OverlayState.desired(inputs, pool: pool, host: host, mechanisms: mechanisms, reasons: reasons)
@@ -174,7 +235,9 @@ final class KernelSide {
     for var plan in OverlayState.plan(from: known, to: desired) {
       if let problem = plan.problem { outcome.failures[plan.network] = "\(problem)" }
       let mustClose = isOpenNow && isProtected(plan.network, inputs)
-      plan.changes.removeAll { keeps($0) && !(mustClose && $0.isTunnelRemoval) }
+      plan.changes.removeAll {
+        keeps($0) && !(mustClose && $0.isTunnelRemoval) && !isOfOtherPath($0, plan.network, desired)
+      }
       guard !plan.changes.isEmpty else { continue }
       let result = applier.carryOut(plan.changes)
       // Only what was done counts as seen: what failed or was kept stays different from what is wanted.
@@ -196,7 +259,17 @@ final class KernelSide {
       }
     }
     liftAfter(inputs, scope)
+    removeLeftProtection()
     return outcome
+  }
+
+  /// Whether the change removes a tunnel of a path by which the network is not carried any more: the other path's tunnel
+  /// must not be in the bridge together with it.
+  private func isOfOtherPath(_ change: Change, _ id: NetworkID, _ desired: OverlayState) -> Bool {
+    guard case .removeTunnel(let name, _, _) = change, let old = observed.networks[id]?.tunnels[name] else {
+      return false
+    }
+    return desired.networks[id]?.tunnels.values.contains { $0.isTAP != old.isTAP } ?? false
   }
 
   /// Whether the network has a tunnel that is there and in its bridge, whatever else is not as it should be, or needs none.
@@ -232,6 +305,12 @@ final class KernelSide {
       try network.replaceRemote(mac, tunnel: vxlan, vtep)
       observed.networks[id]?.tunnelEntries[mac] = vtep
       if let name = links[vxlan]?.name { observed.networks[id]?.bridgeEntries[mac] = BridgeEntry(port: name) }
+    } else if let tap = tunnels.tap, let name = links[tap]?.name, let vni = OverlayNames.vni(ofTAP: name) {
+      userPath?.path.setRemote(mac, vtep, in: vni)
+      userPath?.path.publish()
+      observed.networks[id]?.tunnelEntries[mac] = vtep
+      try network.replacePort(mac, port: tap)
+      observed.networks[id]?.bridgeEntries[mac] = BridgeEntry(port: name)
     } else {
       guard let port = tunnels.index(to: vtep), let name = links[port]?.name else { return false }
       try network.replacePort(mac, port: port)
@@ -245,6 +324,10 @@ final class KernelSide {
     var changes: [FDBChange] = [.setPort(mac, port: port)]
     if let vxlan = tunnels[id]?.vxlan { changes.append(.removeTunnelEntry(mac, tunnel: vxlan)) }
     let failures = network.apply(changes)
+    if let tap = tunnels[id]?.tap, let vni = links[tap].flatMap({ OverlayNames.vni(ofTAP: $0.name) }) {
+      userPath?.path.removeRemote(mac, in: vni)
+      userPath?.path.publish()
+    }
     if !failures.contains(where: { $0.index == 1 }) { observed.networks[id]?.tunnelEntries[mac] = nil }
     if !failures.contains(where: { $0.index == 0 }), let name = links[port]?.name {
       observed.networks[id]?.bridgeEntries[mac] = BridgeEntry(port: name)
@@ -331,6 +414,8 @@ final class KernelSide {
   func take(_ new: Underlay) {
     isUnderlayGone = false
     underlay = new
+    // What cannot be had now is tried again with each look at the networks, which tell of it.
+    try? userPath?.bind(to: new.address)
   }
 
   /// `--underlay` names an address, so no other one can take its place.
@@ -373,7 +458,10 @@ final class KernelSide {
       let exempted = firewall.end()
       if !exempted.isEmpty { failures += BridgeNetfilter.exempt(bridges: [], gone: exempted) }
       // What keeps frames from going in clear goes behind the tunnels.
-      if failures.isEmpty { failures += protection?.removeAll() ?? [] }
+      if failures.isEmpty {
+        failures += protection?.removeAll() ?? leftProtection?.remove() ?? []
+        userPath?.protection.removeAll()
+      }
       protectedGRE = [:]
       return failures.map { "\($0)" }.sorted()
     } catch {

@@ -1,5 +1,6 @@
 import Associations
 import Control
+import DataPath
 import Registry
 import Wire
 
@@ -8,16 +9,17 @@ extension Node {
   /// The keys between this host and `host`, or every other member if it is this host itself; nil without keys.
   func keyViews(of host: HostView) -> [API.HostKeys]? {
     guard keys != nil else { return nil }
-    let sighting = try? around.kernel.protection?.look()
+    let sighting = try? around.kernel.associations?.look()
+    let counters = around.kernel.userPath?.path.counters()
     let others = host.id == identity.hostID ? otherMembers : [host].filter { $0.standing == .member }
-    return others.map { keyView(of: $0, sighting) }.sorted { ($0.host, $0.hostId) < ($1.host, $1.hostId) }
+    return others.map { keyView(of: $0, sighting, counters) }.sorted { ($0.host, $0.hostId) < ($1.host, $1.hostId) }
   }
 
   private var otherMembers: [HostView] {
     registry.hosts.filter { $0.standing == .member && $0.id != identity.hostID }
   }
 
-  private func keyView(of host: HostView, _ sighting: Protection.Sighting?) -> API.HostKeys {
+  private func keyView(of host: HostView, _ sighting: SASighting?, _ counters: PathCounters?) -> API.HostKeys {
     var view = API.HostKeys(host: name(of: host.id), hostId: host.id.description, state: keyState(of: host.id))
     guard let keys else { return view }
     for association in keys.core.all where association.peer == host.id {
@@ -26,11 +28,12 @@ extension Node {
       case .inbound:
         view.inbound += 1
         view.packetsReceived += use?.packets ?? 0
-        view.replayed += UInt64(use?.replayed ?? 0)
-        view.integrityFailures += UInt64(use?.integrityFailures ?? 0)
+        view.replayed += use?.replayed ?? 0
+        view.integrityFailures += use?.integrityFailures ?? 0
       case .outbound: view.packetsSent += use?.packets ?? 0
       }
     }
+    if let counters, let vtep = vtep(of: host.id) { view.drops = API.Drop.list(counters.peers[vtep]?.drops ?? [:]) }
     view.outboundSPI = keys.core.outboundSPI(to: host.id).map(\.description)
     return view
   }

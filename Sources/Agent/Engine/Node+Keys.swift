@@ -9,13 +9,13 @@ extension Node {
   /// Before this host's record is told for the first time: what an earlier run left in the kernel goes on, and the first
   /// epoch is drawn.
   func startKeys(_ now: Instant) {
-    guard let protection = around.kernel.protection else { return }
+    guard let associations = around.kernel.associations else { return }
     var system = SystemRandomNumberGenerator()
     let local = around.kernel.underlay.address
     keys = DataPathKeys(
       core: Associations(host: identity.hostID, boot: boot, local: local, seed: system.next()))
-    do throws(KernelError) {
-      let found = try protection.adopt(local: local)
+    do {
+      let found = try associations.adopt(local: local)
       perform(keys?.core.adopt(found, now: now), now: now)
     } catch {
       around.log.error("\(error)")
@@ -40,7 +40,8 @@ extension Node {
 
   /// nil for a host that has no keys, or none that this one could use.
   private func peer(_ host: HostID) -> Peer? {
-    guard !isGone(host), let told = registry.epochKey(of: host), let vtep = vtep(of: host) else { return nil }
+    guard !isGone(host), let told = registry.epochKey(of: host), let vtep = vtep(of: host), mismatch(with: host) == nil
+    else { return nil }
     let isReachable = answers(host)
     // Policies go by address: of two hosts that say they have one, the first to be heard there keeps it.
     if let holder = keys?.holders[vtep], holder != host, !isGone(holder), answers(holder), self.vtep(of: holder) == vtep
@@ -112,10 +113,10 @@ extension Node {
         keys?.draw()
         perform(registry.setHostRecord(hostRecord, now: now), now: now)
       case .install(let association):
-        let outcome = install(association) { $0.install(association, key: $1) }
+        let outcome = install(association) { $0.install(association, key: $1, inUDP: $2) }
         perform(keys?.core.installed(association, outcome, now: now), now: now)
       case .switchOutbound(let association):
-        let outcome = install(association) { $0.switchOutbound(to: association, key: $1) }
+        let outcome = install(association) { $0.switchOutbound(to: association, key: $1, inUDP: $2) }
         perform(keys?.core.switched(association, outcome, now: now), now: now)
       case .remove(let association): remove(association, now: now)
       case .send(let frame, let host, let boot): keys?.frames.append((host, boot, frame))
@@ -125,26 +126,44 @@ extension Node {
   }
 
   private func remove(_ association: Association, now: Instant) {
-    guard let protection = around.kernel.protection else { return }
-    guard association.direction == .outbound else { return protection.remove(association) }
-    // A packet that is on its way through the kernel has the SA that it was given a moment ago: it would be lost.
-    protection.close(association)
-    around.reactor.schedule(at: now + .milliseconds(500)) { protection.remove(association) }
+    guard let associations = around.kernel.associations else { return }
+    guard association.direction == .outbound else { return associations.remove(association) }
+    // A packet that is on its way has the SA that it was given a moment ago: it would be lost.
+    associations.close(association)
+    around.reactor.schedule(at: now + .milliseconds(500)) { associations.remove(association) }
   }
 
   private func install(
-    _ association: Association, _ body: (Protection, [UInt8]) -> InstallOutcome
+    _ association: Association, _ body: (any SADatabase, _ key: [UInt8], _ inUDP: Bool) -> InstallOutcome
   ) -> InstallOutcome {
-    guard let protection = around.kernel.protection, let peer = association.peer,
+    guard let associations = around.kernel.associations, let peer = association.peer,
       let key = material(of: association, with: peer)
     else { return .refused }
-    let outcome = body(protection, key)
+    // The other host told its path in the same record as the epoch that this key is of.
+    let outcome = body(associations, key, capabilities(of: peer).contains(.userSpace))
     if outcome == .refused || outcome == .burnt {
       around.log.warning(
-        "\(protection.lastError.map { "\($0)" } ?? "An SA could not be set up.")",
-        metadata: ["host": "\(name(of: peer))"])
+        "\(associations.lastRefusal ?? "An SA could not be set up.")", metadata: ["host": "\(name(of: peer))"])
     }
     return outcome
+  }
+
+  func capabilities(of host: HostID) -> HostCapabilities {
+    host == identity.hostID ? abilities : registry.hostView(host)?.record?.capabilities ?? []
+  }
+
+  /// Why there can be no keys with a host that has some, as the two encrypt in ways that do not meet; nil if they do.
+  func mismatch(with host: HostID) -> String? {
+    guard registry.epochKey(of: host) != nil else { return nil }
+    let (own, other) = (abilities, capabilities(of: host))
+    guard own.contains(.userSpace) != other.contains(.userSpace) else { return nil }
+    let (kernelHost, userHost, isAble) =
+      own.contains(.userSpace)
+      ? (name(of: host), around.name.text, other.contains(.espInUDP))
+      : (around.name.text, name(of: host), own.contains(.espInUDP))
+    guard !isAble else { return nil }
+    return
+      "\(userHost) carries encrypted networks in user space and \(kernelHost) in the kernel, which cannot take ESP in UDP there: start weftd with --dataplane user on \(kernelHost)."
   }
 
   /// nil if the key was overtaken by a newer epoch of either end, or cannot be made.
@@ -213,6 +232,13 @@ extension Node {
 
   /// What an encrypted network lacks although it stands; nil if nothing.
   var keysComplaint: String? {
+    let hosts = registry.hosts.filter { $0.standing == .member && $0.id != identity.hostID && !isGone($0.id) }
+    if let sentence = hosts.compactMap({ mismatch(with: $0.id) }).first { return sentence }
+    if let failure = around.kernel.espInUDP?.failure,
+      hosts.contains(where: { capabilities(of: $0.id).contains(.userSpace) })
+    {
+      return "Nothing comes from hosts that carry encrypted networks in user space. \(failure)"
+    }
     guard let late = keys?.late, !late.isEmpty else { return nil }
     let names = late.map { name(of: $0) }.sorted().joined(separator: ", ")
     return
@@ -270,16 +296,16 @@ extension Node {
 
   /// Compares SAs and policies with what stands: policies are set again, an SA that is gone is made up for by new keys.
   func reconcileKeys(_ now: Instant) {
-    guard let protection = around.kernel.protection, keys != nil else { return }
-    let sighting: Protection.Sighting
-    do throws(KernelError) { sighting = try protection.look() } catch {
+    guard let associations = around.kernel.associations, keys != nil else { return }
+    let sighting: SASighting
+    do { sighting = try associations.look() } catch {
       around.log.error("\(error)")
       return
     }
     let core = keys?.core
-    protection.repair(sighting, known: core?.all ?? [], isInUse: { core?.isInUse($0) ?? false })
+    associations.repair(sighting, known: core?.all ?? [], isInUse: { core?.isInUse($0) ?? false })
     for association in core?.all ?? [] {
-      if !protection.stands(association, in: sighting) {
+      if !sighting.stands(association) {
         perform(keys?.core.lost(association, now: now), now: now)
         if let host = association.peer { tellKeys(of: host, now: now) }
       } else if association.direction == .outbound, let use = sighting.use(of: association) {

@@ -160,7 +160,8 @@ extension API.HostState {
 extension HostCapabilities {
   fileprivate var names: [String] {
     let all: [(HostCapabilities, String)] = [
-      (.kernelESP, "kernelESP"), (.kernelGRE, "kernelGRE"), (.kernelVXLAN, "kernelVXLAN"), (.userSpace, "userSpace"),
+      (.espInUDP, "espInUDP"), (.kernelESP, "kernelESP"), (.kernelGRE, "kernelGRE"), (.kernelVXLAN, "kernelVXLAN"),
+      (.userSpace, "userSpace"),
     ]
     return all.filter { contains($0.0) }.map(\.1)
   }

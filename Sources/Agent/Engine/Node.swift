@@ -62,7 +62,7 @@ final class Node {
   let identity: HostIdentity
   let boot: Boot
   let sealer: Sealer
-  let abilities: HostCapabilities
+  var abilities: HostCapabilities { around.kernel.abilities }
   let startedAt: Instant
 
   var trust: PoolTrust
@@ -128,7 +128,6 @@ final class Node {
     startedAt = now
     nextReconcile = now + Self.reconcileInterval
     sealer = Sealer(identity: around.identity, boot: around.boot)
-    abilities = around.kernel.abilities
     trust = papers.trust
     certificates = papers.certificates
     authorities = papers.authorities

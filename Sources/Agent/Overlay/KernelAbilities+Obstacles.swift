@@ -2,7 +2,7 @@ import Kernel
 import Overlay
 
 extension KernelAbilities {
-  /// The ways to carry frames that this kernel does not have, each with sentences that say what is missing. Frames are
+  /// The ways of the kernel to carry frames that this one does not have, each with sentences that say what is missing. Frames are
   /// encrypted only where they cannot leave in clear meanwhile: ESP counts with at least one of the two locks.
   ///
   /// - Parameter isV6: whether the underlay is IPv6.

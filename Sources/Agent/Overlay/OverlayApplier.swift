@@ -1,25 +1,33 @@
+import DataPath
 import Kernel
 import Overlay
+import Registry
 import Wire
 
-/// Reads the kernel into an `OverlayState` and carries out plans. Synchronous, for the engine's thread.
+/// Reads the kernel, and the packet path in user space, into an `OverlayState` and carries out plans. Synchronous, for
+/// the engine's thread.
 package final class OverlayApplier {
   private let kernel: KernelNetwork
   private let pool: String
+  /// nil where the kernel carries all networks.
+  private let userPath: UserPath?
   /// Numbers of devices by name, as last seen. A number that turns out to be old is looked up again.
   private var indices: [String: Int32] = [:]
 
   /// - Parameter pool: the pool's name in the alias of devices.
-  package init(kernel: KernelNetwork, pool: String) {
+  package convenience init(kernel: KernelNetwork, pool: String) { self.init(kernel: kernel, pool: pool, userPath: nil) }
+
+  init(kernel: KernelNetwork, pool: String, userPath: UserPath?) {
     self.kernel = kernel
     self.pool = pool
+    self.userPath = userPath
   }
 
   /// What stands now. Devices that a killed agent left without their mark are known by the name and MAC that `wanted` has.
   package func observe(wanted: OverlayState) throws(KernelError) -> OverlayState {
     let links = try kernel.links()
     indices = Dictionary(links.map { ($0.name, $0.index) }, uniquingKeysWith: { first, _ in first })
-    var observation = OverlayObservation(links: links, pool: pool, wanted: wanted)
+    var observation = OverlayObservation(links: links, pool: pool, wanted: wanted, userPath: userPath)
     for link in observation.bridges where try !kernel.isIsolatedFromHost(link) {
       observation.setUnsound(bridge: link)
     }
@@ -61,13 +69,14 @@ package final class OverlayApplier {
       // Without its tunnel a change has no aim; it comes again with the tunnel.
       if let tunnel = change.port, run.missing.contains(tunnel) { continue }
       do {
-        if let entry = try entryChange(change) {
-          run.entries.append((entry, change))
-          continue
+        switch try step(change) {
+        case .entry(let entry): run.entries.append((entry, change))
+        case .none: run.done.append(change)
+        case .device:
+          flush(&run)
+          try applyDevice(change)
+          run.done.append(change)
         }
-        flush(&run)
-        try applyDevice(change)
-        run.done.append(change)
       } catch {
         // A port that just left takes its entries along: the event of its leaving follows.
         if case .setPort = change, error.meansGone { continue }
@@ -115,7 +124,9 @@ package final class OverlayApplier {
     return link.index
   }
 
+  /// What the bridge sends into a TAP is to find its way there already.
   private func flush(_ run: inout Run) {
+    userPath?.path.publish()
     guard !run.entries.isEmpty else { return }
     var failed: Set<Int> = []
     for failure in kernel.apply(run.entries.map(\.entry)) {
@@ -127,6 +138,32 @@ package final class OverlayApplier {
     }
     for (index, pair) in run.entries.enumerated() where !failed.contains(index) { run.done.append(pair.change) }
     run.entries.removeAll()
+  }
+
+  private enum Step {
+    /// Goes to the kernel together with others.
+    case entry(FDBChange)
+    /// Of the kernel's nothing is to be done.
+    case none
+    case device
+  }
+
+  /// What a change asks of the kernel; the packet path is told its part.
+  private func step(_ change: Change) throws(KernelError) -> Step {
+    if let tunnel = change.tunnelToAll, let vni = OverlayNames.vni(ofTAP: tunnel), let path = userPath?.path {
+      switch change {
+      case .setRemote(let mac, let vtep, _):
+        let port = try index(tunnel)
+        path.setRemote(mac, vtep, in: vni)
+        return .entry(.setPort(mac, port: port))
+      case .addFlood(let vtep, _): path.addFlood(vtep, in: vni)
+      case .removeFlood(let vtep, _): path.removeFlood(vtep, in: vni)
+      case .removeTunnelEntry(let mac, _): path.removeRemote(mac, in: vni)
+      default: break
+      }
+      return .none
+    }
+    return try entryChange(change).map { .entry($0) } ?? .device
   }
 
   /// nil for a change of a device.
@@ -162,14 +199,30 @@ package final class OverlayApplier {
         switch tunnel.kind {
         case .vxlan(let port): try kernel.ensureVXLAN(VXLANSpec(tunnel, port: port)).index
         case .gre(let remote): try kernel.ensureGRE(GRESpec(tunnel, remote: remote)).index
+        case .tap(let encapsulation): try ensureTAP(tunnel, encapsulation)
         }
     case .removeTunnel(let name, let alias, _), .removeBridge(let name, let alias):
+      if let vni = OverlayNames.vni(ofTAP: name) { userPath?.close(vni) }
       try kernel.deleteLink(named: name, alias: alias.description)
       indices[name] = nil
     case .setRemote, .setPort, .addFlood, .removeFlood, .startFlooding, .stopFlooding, .removeTunnelEntry,
       .removeBridgeEntry:
       break
     }
+  }
+}
+
+extension OverlayApplier {
+  private func ensureTAP(_ tunnel: TunnelState, _ encapsulation: Encapsulation) throws(KernelError) -> Int32 {
+    let ensured = try kernel.ensureTAP(TAPSpec(tunnel))
+    var isNew = false
+    if case .created = ensured { isNew = true }
+    do throws(DataPathError) {
+      try userPath?.ensure(tunnel, PathEncapsulation(encapsulation), isNew: isNew)
+    } catch {
+      throw KernelError(error)
+    }
+    return ensured.index
   }
 }
 
@@ -199,7 +252,27 @@ extension GRESpec {
   }
 }
 
+extension TAPSpec {
+  init(_ tunnel: TunnelState) {
+    self.init(
+      name: tunnel.name, mac: tunnel.mac, mtu: tunnel.mtu, alias: tunnel.alias.description,
+      bridge: tunnel.bridge ?? "")
+  }
+}
+
 extension Change {
+  /// The tunnel of an entry that such tunnels have of their own.
+  fileprivate var tunnelToAll: String? {
+    switch self {
+    case .setRemote(_, _, let tunnel), .removeTunnelEntry(_, let tunnel), .addFlood(_, let tunnel),
+      .removeFlood(_, let tunnel):
+      tunnel
+    case .setPort, .removeBridgeEntry, .startFlooding, .stopFlooding, .ensureBridge, .ensureTunnel, .removeTunnel,
+      .removeBridge:
+      nil
+    }
+  }
+
   /// The port or tunnel that an entry or a flag is about.
   fileprivate var port: String? {
     switch self {

@@ -1,5 +1,6 @@
 import Kernel
 import Overlay
+import Registry
 import Wire
 
 /// Sorts what the kernel lists into the networks that it belongs to.
@@ -11,8 +12,10 @@ struct OverlayObservation {
   private var names: [Int32: String] = [:]
   private var bridgeOwners: [Int32: NetworkID] = [:]
   private var tunnelOwners: [Int32: NetworkID] = [:]
+  private let userPath: UserPath?
 
-  init(links: [Link], pool: String, wanted: OverlayState) {
+  init(links: [Link], pool: String, wanted: OverlayState, userPath: UserPath?) {
+    self.userPath = userPath
     for link in links { names[link.index] = link.name }
     for link in links {
       let alias = link.alias.flatMap { OverlayAlias($0) } ?? Self.unmarkedOwner(link, wanted)
@@ -49,6 +52,10 @@ struct OverlayObservation {
       bridgeOwners[link.index] = alias.network
     } else if let tunnel = tunnel(link, mac, alias) {
       network.tunnels[link.name] = tunnel
+      if tunnel.isTAP, let forwarding = userPath?.path.forwarding(of: tunnel.vni) {
+        network.flood.formUnion(forwarding.flood)
+        network.tunnelEntries.merge(forwarding.remotes) { $1 }
+      }
       tunnels.append(link)
       tunnelOwners[link.index] = alias.network
     } else {
@@ -61,7 +68,23 @@ struct OverlayObservation {
   private func tunnel(_ link: Link, _ mac: MACAddress, _ alias: OverlayAlias) -> TunnelState? {
     if let vxlan = link.vxlan { return vxlanTunnel(link, vxlan, mac, alias) }
     if let gre = link.gre { return greTunnel(link, gre, mac, alias) }
+    if link.tap != nil { return tapTunnel(link, mac, alias) }
     return nil
+  }
+
+  /// One with a name that another program gave it is ours all the same, and makes room for one with the right name.
+  private func tapTunnel(_ link: Link, _ mac: MACAddress, _ alias: OverlayAlias) -> TunnelState? {
+    guard let vni = OverlayNames.vni(ofTAP: link.name) ?? VNI(1) else { return nil }
+    let forwarding = userPath?.path.forwarding(of: vni)
+    let bridge = link.master.flatMap { names[$0] }
+    let spec = TAPSpec(
+      name: link.name, mac: mac, mtu: link.mtu, alias: alias.description, bridge: bridge ?? "")
+    let isServed = forwarding.map { $0.network.tap == link.name && $0.mtu == link.mtu } ?? false
+    return TunnelState(
+      name: link.name, kind: .tap(forwarding.map { Encapsulation($0.encapsulation) } ?? .vxlan), mac: mac, vni: vni,
+      local: userPath?.local ?? .v4(0), mtu: link.mtu, alias: alias, bridge: bridge,
+      isSound: isServed && link.satisfies(spec, bridge: link.master ?? 0),
+      isWrongForLife: link.unchangeableDifference(spec) != nil)
   }
 
   private func vxlanTunnel(_ link: Link, _ vxlan: Link.VXLAN, _ mac: MACAddress, _ alias: OverlayAlias) -> TunnelState?

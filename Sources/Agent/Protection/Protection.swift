@@ -10,7 +10,7 @@ import Wire
 ///
 /// What is opened is opened in this order: wide blocks and the filter, then SAs, then the policies that use them; what is
 /// closed goes in the opposite one.
-final class Protection {
+final class Protection: SADatabase {
   /// Why one of the two locks is not there; each closes by itself.
   struct Locks {
     var policies: KernelError?
@@ -34,16 +34,11 @@ final class Protection {
   /// The keys of GRE that the filter was last told of; nil before the first time and when it is not as it was left.
   private var filtered: Set<VNI>?
   /// What was added in this run, to see whether it is still as it was made.
-  private var made: [StateName: XFRMState] = [:]
+  private var made: [SAName: XFRMState] = [:]
   private var inboundSPIs: [TunnelEnds: Set<SPI>] = [:]
   /// Why the last SA or policy could not be set up.
   private(set) var lastError: KernelError?
-
-  /// An SA of the kernel (RFC 4301 section 4.1).
-  fileprivate struct StateName: Hashable {
-    var destination: VTEP
-    var spi: UInt32
-  }
+  var lastRefusal: String? { lastError?.description }
 
   init(_ abilities: KernelAbilities.Protection) throws(KernelError) {
     let xfrm = try KernelXFRM()
@@ -151,9 +146,8 @@ final class Protection {
 
   // MARK: SAs
 
-  /// Adds an inbound SA and lets its frames in.
-  func install(_ association: Association, key: [UInt8]) -> InstallOutcome {
-    let outcome = add(association, key)
+  func install(_ association: Association, key: [UInt8], inUDP: Bool = false) -> InstallOutcome {
+    let outcome = add(association, key, inUDP)
     guard outcome == .done else { return outcome }
     let ends = association.ends
     inboundSPIs[ends, default: []].insert(association.spi)
@@ -165,9 +159,9 @@ final class Protection {
     return .done
   }
 
-  /// Adds an outbound SA and turns every policy for these ends to it, one update each.
-  func switchOutbound(to association: Association, key: [UInt8]) -> InstallOutcome {
-    let outcome = add(association, key)
+  /// Every policy for these ends is turned to it, one update each.
+  func switchOutbound(to association: Association, key: [UInt8], inUDP: Bool = false) -> InstallOutcome {
+    let outcome = add(association, key, inUDP)
     guard outcome == .done else { return outcome }
     let ends = association.ends
     let before = policies.outbound[ends]
@@ -183,9 +177,10 @@ final class Protection {
   /// Sets policies that let frames through. A foreign policy in the way of one network must not stop the others.
   private func isOpened(_ policies: [XFRMPolicy]) -> Bool { set(policies).count < policies.count }
 
-  private func add(_ association: Association, _ key: [UInt8]) -> InstallOutcome {
+  private func add(_ association: Association, _ key: [UInt8], _ inUDP: Bool) -> InstallOutcome {
     let state = XFRMState(
-      source: association.source, destination: association.destination, spi: association.spi.value, key: key)
+      source: association.source, destination: association.destination, spi: association.spi.value, key: key,
+      encapsulation: inUDP ? .weft : nil)
     do throws(KernelError) {
       try xfrm.add(state)
     } catch {
@@ -197,17 +192,15 @@ final class Protection {
       default: return .refused
       }
     }
-    made[StateName(association)] = state
+    made[SAName(association)] = state
     return .done
   }
 
-  /// Closes and takes away; a policy that uses another SA of the same ends stays.
   func remove(_ association: Association) {
     close(association)
     removeState(association)
   }
 
-  /// No frame goes by the SA any more.
   func close(_ association: Association) {
     let ends = association.ends
     switch association.direction {
@@ -229,7 +222,7 @@ final class Protection {
   }
 
   private func removeState(_ association: Association) {
-    made[StateName(association)] = nil
+    made[SAName(association)] = nil
     do throws(KernelError) {
       try xfrm.remove(
         source: association.source, destination: association.destination, spi: association.spi.value)
@@ -240,19 +233,15 @@ final class Protection {
 
   // MARK: What stands
 
-  /// The SAs that were found at one look.
-  struct Sighting {
-    fileprivate var states: [StateName: (state: XFRMState, use: XFRMUse)] = [:]
-
-    func use(of association: Association) -> XFRMUse? { states[StateName(association)]?.use }
-  }
-
   /// Dumps policies and SAs, and takes the policies as what stands.
-  func look() throws(KernelError) -> Sighting {
+  func look() throws(KernelError) -> SASighting {
     let found = try xfrm.policies()
-    var sighting = Sighting()
+    var sighting = SASighting()
     for (state, use) in try xfrm.states() {
-      sighting.states[StateName(destination: state.destination, spi: state.spi)] = (state, use)
+      let name = SAName(destination: state.destination, spi: state.spi)
+      sighting.found[name] = SASighting.Found(
+        source: state.source, isSound: isAsMade(state, name), packets: use.packets, replayed: UInt64(use.replayed),
+        integrityFailures: UInt64(use.integrityFailures))
     }
     standing = Dictionary(found.map { ($0.subject, $0) }, uniquingKeysWith: { first, _ in first })
     isSettled = false
@@ -260,8 +249,6 @@ final class Protection {
     return sighting
   }
 
-  /// Takes over what an earlier run left between this address and others; what it left for another address goes. Nothing
-  /// is opened or closed by it.
   func adopt(local: VTEP) throws(KernelError) -> [AdoptedAssociation] {
     policies = ProtectionPolicies()
     inboundSPIs = [:]
@@ -272,15 +259,15 @@ final class Protection {
     for policy in standing.values { adopt(policy.traffic) }
     var outbound: [TunnelEnds: [SPI]] = [:]
     var adopted: [AdoptedAssociation] = []
-    for (state, _) in sighting.states.values.sorted(by: { $0.state.spi < $1.state.spi }) {
-      guard let spi = SPI(state.spi), state.source == local || state.destination == local else {
-        try xfrm.remove(source: state.source, destination: state.destination, spi: state.spi)
+    for (name, found) in sighting.found.sorted(by: { $0.key.spi < $1.key.spi }) {
+      guard let spi = SPI(name.spi), found.source == local || name.destination == local else {
+        try xfrm.remove(source: found.source, destination: name.destination, spi: name.spi)
         continue
       }
-      if state.source == local {
-        outbound[TunnelEnds(local: local, remote: state.destination), default: []].append(spi)
+      if found.source == local {
+        outbound[TunnelEnds(local: local, remote: name.destination), default: []].append(spi)
       } else {
-        let ends = TunnelEnds(local: local, remote: state.source)
+        let ends = TunnelEnds(local: local, remote: found.source)
         policies.inbound.insert(ends)
         inboundSPIs[ends, default: []].insert(spi)
         adopted.append(
@@ -311,25 +298,20 @@ final class Protection {
     return named.first ?? (spis.count == 1 ? spis.first : nil)
   }
 
-  /// Whether the SA stands as it was made.
-  func stands(_ association: Association, in sighting: Sighting) -> Bool {
-    guard let (state, _) = sighting.states[StateName(association)], state.isAsMade else { return false }
-    guard var made = made[StateName(association)] else { return true }
+  /// Whether the SA is as it was made.
+  private func isAsMade(_ state: XFRMState, _ name: SAName) -> Bool {
+    guard state.isAsMade else { return false }
+    guard var made = made[name] else { return true }
     // A locked-down kernel shows no keys.
     if state.key.allSatisfy({ $0 == 0 }) { made.key = state.key }
     return made == state
   }
 
-  /// Takes away SAs of ours that nobody knows, and sets right what is not as it should be.
-  ///
-  /// - Parameters:
-  ///   - known: all SAs that should stand.
-  ///   - isInUse: whether an outbound one of them is what policies should name.
-  func repair(_ sighting: Sighting, known: [Association], isInUse: (Association) -> Bool = { _ in true }) {
-    let names = Set(known.map { StateName($0) })
-    for (name, found) in sighting.states where !names.contains(name) {
+  func repair(_ sighting: SASighting, known: [Association], isInUse: (Association) -> Bool = { _ in true }) {
+    let names = Set(known.map { SAName($0) })
+    for (name, found) in sighting.found where !names.contains(name) {
       do throws(KernelError) {
-        try xfrm.remove(source: found.state.source, destination: found.state.destination, spi: found.state.spi)
+        try xfrm.remove(source: found.source, destination: name.destination, spi: name.spi)
       } catch {
         lastError = error
       }
@@ -374,12 +356,6 @@ final class Protection {
     made = [:]
     inboundSPIs = [:]
     return failures
-  }
-}
-
-extension Protection.StateName {
-  fileprivate init(_ association: Association) {
-    self.init(destination: association.destination, spi: association.spi.value)
   }
 }
 

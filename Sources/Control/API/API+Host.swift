@@ -24,7 +24,7 @@ extension API {
     @Nullable package var release: String?
     /// The MTU of its underlay, in bytes.
     @Nullable package var mtu: Int?
-    /// `kernelVXLAN`, `kernelESP`, `kernelGRE`, `userSpace`, sorted.
+    /// `espInUDP`, `kernelESP`, `kernelGRE`, `kernelVXLAN`, `userSpace`, sorted.
     package var capabilities: [String]
     /// The number of its keys of the data path; 0 if it has none.
     package private(set) var epoch: UInt64

@@ -28,10 +28,14 @@ extension API {
     package var replayed: UInt64
     /// Packets dropped since they were not what the other host sealed.
     package var integrityFailures: UInt64
+    /// What user space dropped of the traffic with the host since this agent started, by reason; empty where the kernel
+    /// carries it.
+    package var drops: [Drop]
 
     package init(
       host: String, hostId: String, state: KeyState, inbound: Int = 0, outboundSPI: UInt32? = nil,
-      packetsSent: UInt64 = 0, packetsReceived: UInt64 = 0, replayed: UInt64 = 0, integrityFailures: UInt64 = 0
+      packetsSent: UInt64 = 0, packetsReceived: UInt64 = 0, replayed: UInt64 = 0, integrityFailures: UInt64 = 0,
+      drops: [Drop] = []
     ) {
       self.host = host
       self.hostId = hostId
@@ -42,6 +46,7 @@ extension API {
       self.packetsReceived = packetsReceived
       self.replayed = replayed
       self.integrityFailures = integrityFailures
+      self.drops = drops
     }
 
     /// Eight digits, as the programs of iproute2 print it.

@@ -48,6 +48,8 @@ extension API {
     @Nullable package private(set) var underlayNeeded: Int?
     /// How the host that answers carries its frames (`kernel VXLAN in ESP`); nil while it does not.
     @Nullable package var mechanism: String?
+    /// Where that host sends them; nil in a list, and while it does not carry them.
+    @Nullable package var forwarding: Forwarding?
     package var state: NetworkState
     /// The live hosts on which it stands, by name, sorted.
     package var hosts: [String]
@@ -60,9 +62,8 @@ extension API {
 
     package init(
       id: String, name: String, vni: UInt32, bridge: String, encap: Encapsulation, encryption: Encryption, mtu: Int,
-      overhead: Int? = nil, mechanism: String? = nil, state: NetworkState, hosts: [String] = [],
-      problems: [Problem] = [], bindings: Int = 0,
-      conflictsWith: String? = nil
+      overhead: Int? = nil, mechanism: String? = nil, forwarding: Forwarding? = nil, state: NetworkState,
+      hosts: [String] = [], problems: [Problem] = [], bindings: Int = 0, conflictsWith: String? = nil
     ) {
       self.id = id
       self.name = name
@@ -74,6 +75,7 @@ extension API {
       self.overhead = overhead
       self.underlayNeeded = overhead.map { mtu + $0 }
       self.mechanism = mechanism
+      self.forwarding = forwarding
       self.state = state
       self.hosts = hosts
       self.problems = problems

@@ -6,10 +6,14 @@ package struct HostCapabilities: OptionSet, Hashable, Sendable {
 
   package init(rawValue: UInt32) { self.rawValue = rawValue }
 
+  /// Encrypted networks are carried by the kernel.
   package static let kernelESP = HostCapabilities(rawValue: 1)
   package static let kernelGRE = HostCapabilities(rawValue: 2)
+  /// Encrypted networks are carried in user space: ESP to and from this host goes in UDP.
   package static let userSpace = HostCapabilities(rawValue: 4)
   package static let kernelVXLAN = HostCapabilities(rawValue: 8)
+  /// With `kernelESP`: the kernel also speaks ESP in UDP, with hosts in user space.
+  package static let espInUDP = HostCapabilities(rawValue: 16)
 }
 
 /// What a host says of itself. It takes effect as soon as it is heard, also in a boot whose set is not complete.

@@ -21,6 +21,7 @@ struct HostCommand: AsyncParsableCommand {
     case "kernelVXLAN": "kernel VXLAN"
     case "kernelGRE": "kernel GRE"
     case "kernelESP": "kernel ESP"
+    case "espInUDP": "kernel ESP in UDP"
     case "userSpace": "user space"
     default: capability
     }
@@ -84,7 +85,14 @@ extension HostCommand {
       sheet.add("Networks", Text.list(host.networks))
       sheet.print()
       for problem in host.problems { Output.line(Text.plain("Problem: \(problem)")) }
-      if let keys = host.keys, !keys.isEmpty { table(keys).print() }
+      if let keys = host.keys, !keys.isEmpty {
+        table(keys).print()
+        for other in keys {
+          for drop in other.drops {
+            Output.line(Text.plain("Dropped with \(other.host): \(drop.count) \(drop.reason). \(drop.message)"))
+          }
+        }
+      }
     }
 
     private func table(_ keys: [API.HostKeys]) -> Table {

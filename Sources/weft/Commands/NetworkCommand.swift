@@ -124,6 +124,7 @@ extension NetworkCommand {
         sheet.add("Underlay MTU", "at least \(needed) (\(overhead) more)")
       }
       if let mechanism = network.mechanism { sheet.add("Carried by", mechanism) }
+      if let forwarding = network.forwarding { add(forwarding, to: &sheet) }
       sheet.add("Stands on", Text.list(network.hosts))
       sheet.add("MACs", String(network.bindings))
       sheet.print()
@@ -136,6 +137,23 @@ extension NetworkCommand {
             "Problem: it carries no traffic, for network \(network.conflictsWith ?? "-") has its VNI or bridge: "
               + "delete one of the two."))
       }
+      for drop in network.forwarding?.counters?.drops ?? [] {
+        Output.line(Text.plain("Dropped: \(drop.count) \(drop.reason). \(drop.message)"))
+      }
+    }
+
+    private func add(_ forwarding: API.Forwarding, to sheet: inout Sheet) {
+      sheet.add("Floods to", Text.list(forwarding.flood))
+      sheet.add("Remote MACs", String(forwarding.entries.count))
+      guard let counters = forwarding.counters else { return }
+      sheet.add(
+        "Sent",
+        "\(Text.count(counters.framesOut, "frame")) (\(counters.framesCut) cut, \(counters.framesFlooded) flooded) in "
+          + "\(Text.count(counters.packetsOut, "packet")), \(Text.count(counters.bytesOut, "byte"))")
+      sheet.add(
+        "Received",
+        "\(Text.count(counters.framesIn, "frame")) (\(counters.framesJoined) joined) of "
+          + "\(Text.count(counters.packetsIn, "packet")), \(Text.count(counters.bytesIn, "byte"))")
     }
   }
 

@@ -14,7 +14,9 @@ enum Text {
   }
 
   /// `1 host`, `3 hosts`.
-  static func count(_ number: Int, _ word: String) -> String { "\(number) \(word)\(number == 1 ? "" : "s")" }
+  static func count(_ number: some BinaryInteger, _ word: String) -> String {
+    "\(number) \(word)\(number == 1 ? "" : "s")"
+  }
 
   /// Milliseconds as seconds, to a hundredth: `0.04 s`. Below that `0.004 s`.
   static func seconds(_ milliseconds: Int) -> String {

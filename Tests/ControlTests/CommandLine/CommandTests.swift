@@ -79,6 +79,7 @@ struct CommandTests {
         KEYS WITH  STATE        INBOUND  OUTBOUND SPI  SENT  RECEIVED  REPLAYED  BROKEN
         host2      established  2        0x001a2b3c    120   118       3         1
         host3      none         0        -             0     0         0         0
+        Dropped with host2: 3 replayed. An ESP packet came a second time.
         """),
     Case(
       arguments: "host evict host2", call: "evictHost host2",
@@ -124,9 +125,14 @@ struct CommandTests {
         Encryption     required
         MTU            1412
         Underlay MTU   at least 1500 (88 more)
-        Carried by     kernel GRE in ESP
+        Carried by     user-space GRE in ESP in UDP
+        Floods to      192.0.2.2, 192.0.2.3
+        Remote MACs    1
+        Sent           7 frames (1 cut, 2 flooded) in 12 packets, 9000 bytes
+        Received       1 frame (1 joined) of 6 packets, 5000 bytes
         Stands on      host1
         MACs           0
+        Dropped: 3 replayed. An ESP packet came a second time.
         """),
     Case(
       arguments: "network set blue --name sky --mtu 1400", call: "setNetwork blue sky 1400",

@@ -95,11 +95,14 @@ struct RouteTests {
     "networks":["blue"],"problems":[],"release":"0.1.0","state":"alive","version":19}
     """
   private static let keys = """
-    {"host":"host2","hostId":"ffeeddccbbaa99887766554433221100","inbound":2,"integrityFailures":1,\
+    {"drops":[\(drop)],"host":"host2","hostId":"ffeeddccbbaa99887766554433221100","inbound":2,"integrityFailures":1,\
     "outboundSPI":"0x001a2b3c","packetsReceived":118,"packetsSent":120,"replayed":3,"state":"established"}
     """
+  private static let drop = """
+    {"count":3,"message":"An ESP packet came a second time.","reason":"replayed"}
+    """
   private static let noKeys = """
-    {"host":"host3","hostId":"0f","inbound":0,"integrityFailures":0,"outboundSPI":null,"packetsReceived":0,\
+    {"drops":[],"host":"host3","hostId":"0f","inbound":0,"integrityFailures":0,"outboundSPI":null,"packetsReceived":0,\
     "packetsSent":0,"replayed":0,"state":"none"}
     """
   private static let silentHost = """
@@ -108,13 +111,16 @@ struct RouteTests {
     "release":null,"state":"agentDown","version":0}
     """
   private static let network = """
-    {"bindings":2,"bridge":"weft-blue","conflictsWith":null,"encap":"vxlan","encryption":"off",\
+    {"bindings":2,"bridge":"weft-blue","conflictsWith":null,"encap":"vxlan","encryption":"off","forwarding":null,\
     "hosts":["host1","host2","host3"],"id":"6f9d3c50-52c4-4f0e-8a57-2f0c9f6c2d11","mechanism":null,"mtu":1450,\
     "name":"blue","overhead":null,"problems":[],"state":"ok","underlayNeeded":null,"vni":4711}
     """
   private static let encrypted = """
     {"bindings":0,"bridge":"weft-red","conflictsWith":null,"encap":"gre","encryption":"required",\
-    "hosts":["host1"],"id":"7f9d3c50-52c4-4f0e-8a57-2f0c9f6c2d12","mechanism":"kernel GRE in ESP","mtu":1412,\
+    "forwarding":{"counters":{"bytesIn":5000,"bytesOut":9000,"drops":[\(drop)],"framesCut":1,"framesFlooded":2,\
+    "framesIn":1,"framesJoined":1,"framesOut":7,"packetsIn":6,"packetsOut":12},\
+    "entries":[{"address":"192.0.2.2","mac":"00:16:3e:00:00:02"}],"flood":["192.0.2.2","192.0.2.3"],"path":"user"},\
+    "hosts":["host1"],"id":"7f9d3c50-52c4-4f0e-8a57-2f0c9f6c2d12","mechanism":"user-space GRE in ESP in UDP","mtu":1412,\
     "name":"red","overhead":88,"problems":[],"state":"ok","underlayNeeded":1500,"vni":4712}
     """
   private static let binding = """

@@ -12,7 +12,9 @@ enum Example {
 
   static let keys = API.HostKeys(
     host: "host2", hostId: silentHost.id, state: .established, inbound: 2, outboundSPI: 0x1a2b3c, packetsSent: 120,
-    packetsReceived: 118, replayed: 3, integrityFailures: 1)
+    packetsReceived: 118, replayed: 3, integrityFailures: 1, drops: [drop])
+
+  static let drop = API.Drop(reason: "replayed", count: 3, message: "An ESP packet came a second time.")
 
   static let noKeys = API.HostKeys(host: "host3", hostId: "0f", state: .none)
 
@@ -27,7 +29,13 @@ enum Example {
   /// As an agent shows it that knows how it carries it.
   static let encrypted = API.Network(
     id: "7f9d3c50-52c4-4f0e-8a57-2f0c9f6c2d12", name: "red", vni: 4712, bridge: "weft-red", encap: .gre,
-    encryption: .required, mtu: 1412, overhead: 88, mechanism: "kernel GRE in ESP", state: .ok, hosts: ["host1"])
+    encryption: .required, mtu: 1412, overhead: 88, mechanism: "user-space GRE in ESP in UDP",
+    forwarding: API.Forwarding(
+      path: .user, flood: ["192.0.2.2", "192.0.2.3"],
+      entries: [API.ForwardingEntry(mac: "00:16:3e:00:00:02", address: "192.0.2.2")],
+      counters: API.ForwardingCounters(
+        framesOut: 7, bytesOut: 9000, packetsOut: 12, framesCut: 1, framesFlooded: 2, packetsIn: 6, framesIn: 1,
+        bytesIn: 5000, framesJoined: 1, drops: [drop])), state: .ok, hosts: ["host1"])
 
   static let binding = API.Binding(
     mac: "00:16:3e:00:00:01", network: "blue", networkId: networkID, host: "host1", hostId: hostID, state: .live,

@@ -140,12 +140,10 @@ extension Protection {
         ]
       })
     return zip(all, spis).allSatisfy { ends, spi in
-      stands(
-        .init(peer: nil, direction: .inbound, spi: spi, local: ends.local, remote: ends.remote, key: nil),
-        in: sighting)
-        && stands(
-          .init(peer: nil, direction: .outbound, spi: spi, local: ends.local, remote: ends.remote, key: nil),
-          in: sighting)
+      sighting.stands(
+        .init(peer: nil, direction: .inbound, spi: spi, local: ends.local, remote: ends.remote, key: nil))
+        && sighting.stands(
+          .init(peer: nil, direction: .outbound, spi: spi, local: ends.local, remote: ends.remote, key: nil))
     }
   }
 }

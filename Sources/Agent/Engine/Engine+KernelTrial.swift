@@ -1,0 +1,34 @@
+import Kernel
+import NIOPosix
+import Registry
+import Wire
+
+// What a start left to be tried later, as the packet path in user space does not need it.
+extension Engine {
+  /// Once frames go again.
+  func tryKernelSoon() {
+    guard kernel.kernelAbilities == nil else { return }
+    reactor.schedule(at: Reactor.now() + .seconds(2)) { [weak self] in self?.assumeIsolated { $0.send(.tryKernel) } }
+  }
+
+  func kernelTried(_ abilities: KernelAbilities) {
+    kernel.take(abilities)
+    node?.abilitiesChanged(Reactor.now())
+  }
+}
+
+extension ErrandRunner {
+  func tryKernel() async {
+    let abilities = try? await NIOThreadPool.singleton.runIfActive { KernelAbilities.probe(.clear) }
+    if let abilities { await engine.kernelTried(abilities) }
+  }
+}
+
+extension Node {
+  /// It is known now by which ways this host carries networks.
+  func abilitiesChanged(_ now: Instant) {
+    perform(registry.setHostRecord(hostRecord, now: now), now: now)
+    for network in registry.networks { staleNetworks.insert(network.id) }
+    endTurn(now)
+  }
+}

@@ -1,0 +1,62 @@
+import Overlay
+import Registry
+
+/// Which packet path carries the encrypted networks of this host, and why: decided once, at start.
+struct PathChoice: Equatable {
+  enum Path: String {
+    case kernel, user
+  }
+
+  /// nil if neither can.
+  let path: Path?
+  /// The ways to carry encrypted networks that this host does not have, each with sentences that say why.
+  let obstacles: [Mechanism: String]
+  /// Why this path and not the other, for people.
+  let reason: String
+
+  private static let kernelWays = Mechanism.allCases.filter { $0.isProtected && !$0.isInUserSpace }
+  private static let userWays = Mechanism.allCases.filter(\.isInUserSpace)
+
+  /// - Parameters:
+  ///   - kernel: what the kernel lacks for its ways; empty if they were not tried.
+  ///   - userObstacle: why the packet path in user space does not work here; nil if it does. Asked only if it matters.
+  init(_ wanted: Settings.DataPlane, kernel: [Mechanism: String], userObstacle: () -> String?) {
+    let asked = "weftd was started with --dataplane \(wanted.rawValue)."
+    var obstacles: [Mechanism: String] = [:]
+    for way in Self.kernelWays { obstacles[way] = wanted == .user ? asked : kernel[way] }
+    let noKernel = Self.kernelWays.compactMap { obstacles[$0] }.distinct.joined(separator: " ")
+    let canKernel = Self.kernelWays.contains { obstacles[$0] == nil }
+    let noUser: String? =
+      switch wanted {
+      case .kernel: asked
+      case .auto where obstacles.isEmpty: "The kernel encrypts on this host."
+      case .auto, .user: userObstacle()
+      }
+    if let noUser {
+      for way in Self.userWays { obstacles[way] = noUser }
+      path = canKernel ? .kernel : nil
+    } else {
+      for way in Self.kernelWays { obstacles[way] = noKernel }
+      path = .user
+    }
+    self.obstacles = obstacles
+    reason =
+      switch (wanted, noUser) {
+      case (.auto, nil): "The kernel cannot carry all encrypted networks. \(noKernel)"
+      case (.auto, let noUser?) where !noKernel.isEmpty:
+        "\(noKernel) The packet path in user space does not work either. \(noUser)"
+      case (.auto, _):
+        "The kernel encrypts VXLAN and GRE and keeps both from leaving in clear, as was tried at start."
+      case (.kernel, _): noKernel.isEmpty ? asked : "\(asked) \(noKernel)"
+      case (.user, let noUser): noUser.map { "\(asked) \($0)" } ?? asked
+      }
+  }
+}
+
+extension [String] {
+  /// Each once, in their order.
+  fileprivate var distinct: [String] {
+    var seen: Set<String> = []
+    return filter { seen.insert($0).inserted }
+  }
+}

@@ -1,0 +1,28 @@
+import Kernel
+import Wire
+
+/// Where the kernel takes ESP in UDP, from hosts that carry their networks in user space. It belongs to the engine's
+/// thread; without it the keys with hosts that encrypt in the kernel go on as they are.
+final class ESPInUDPListener {
+  private(set) var socket: ESPInUDPSocket?
+  /// Why there is none.
+  private(set) var failure: KernelError?
+
+  /// At another address, or again after a failure. Nothing is done if it stands as it should.
+  ///
+  /// - Parameters:
+  ///   - unwatch: called with the descriptor of a socket that goes.
+  ///   - watch: called with a new one.
+  func follow(_ local: VTEP, unwatch: (Int32) -> Void, watch: (ESPInUDPSocket) throws -> Void) rethrows {
+    guard socket?.local != local else { return }
+    if let old = socket { unwatch(old.descriptor) }
+    socket = nil
+    do throws(KernelError) {
+      socket = try ESPInUDPSocket(local: local)
+      failure = nil
+    } catch {
+      failure = error
+    }
+    if let socket { try watch(socket) }
+  }
+}

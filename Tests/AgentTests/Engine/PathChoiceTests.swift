@@ -1,0 +1,90 @@
+import Overlay
+import Testing
+
+@testable import Agent
+
+/// Which packet path is chosen, for every wish and everything that a host may lack.
+@Suite struct PathChoiceTests {
+  private static let noESP: [Mechanism: String] = [.kernelVXLANInESP: "No ESP.", .kernelGREInESP: "No ESP."]
+  private static let noGRE: [Mechanism: String] = [.kernelGREInESP: "No GRE.", .kernelGREInClear: "No GRE."]
+
+  struct Case: Sendable, CustomTestStringConvertible {
+    var wanted: Settings.DataPlane
+    var kernel: [Mechanism: String]
+    var user: String?
+    var path: PathChoice.Path?
+    var reason: String
+    var ways: Set<Mechanism>
+    /// Why a network by GRE cannot be encrypted; nil if it can.
+    var greObstacle: String?
+    var testDescription: String { "\(wanted), kernel \(kernel.count), user \(user ?? "works")" }
+  }
+
+  private static let inKernel: Set<Mechanism> = [.kernelVXLANInESP, .kernelGREInESP]
+  private static let inUserSpace: Set<Mechanism> = [.userVXLANInESP, .userGREInESP]
+
+  static let cases: [Case] = [
+    Case(
+      wanted: .auto, kernel: [:], user: nil, path: .kernel,
+      reason: "The kernel encrypts VXLAN and GRE and keeps both from leaving in clear, as was tried at start.",
+      ways: inKernel),
+    Case(
+      wanted: .auto, kernel: noESP, user: nil, path: .user,
+      reason: "The kernel cannot carry all encrypted networks. No ESP.", ways: inUserSpace),
+    Case(
+      wanted: .auto, kernel: noGRE, user: nil, path: .user,
+      reason: "The kernel cannot carry all encrypted networks. No GRE.", ways: inUserSpace),
+    Case(
+      wanted: .auto, kernel: noGRE, user: "No TAP.", path: .kernel,
+      reason: "No GRE. The packet path in user space does not work either. No TAP.", ways: [.kernelVXLANInESP],
+      greObstacle: "No GRE. No TAP."),
+    Case(
+      wanted: .auto, kernel: noESP, user: "No TAP.", path: nil,
+      reason: "No ESP. The packet path in user space does not work either. No TAP.", ways: [],
+      greObstacle: "No ESP. No TAP."),
+    Case(
+      wanted: .kernel, kernel: [:], user: nil, path: .kernel, reason: "weftd was started with --dataplane kernel.",
+      ways: inKernel),
+    Case(
+      wanted: .kernel, kernel: noGRE, user: nil, path: .kernel,
+      reason: "weftd was started with --dataplane kernel. No GRE.", ways: [.kernelVXLANInESP],
+      greObstacle: "No GRE. weftd was started with --dataplane kernel."),
+    Case(
+      wanted: .kernel, kernel: noESP, user: nil, path: nil,
+      reason: "weftd was started with --dataplane kernel. No ESP.", ways: [],
+      greObstacle: "No ESP. weftd was started with --dataplane kernel."),
+    Case(
+      wanted: .user, kernel: [:], user: nil, path: .user, reason: "weftd was started with --dataplane user.",
+      ways: inUserSpace),
+    Case(
+      wanted: .user, kernel: [:], user: "No TAP.", path: nil,
+      reason: "weftd was started with --dataplane user. No TAP.", ways: [],
+      greObstacle: "weftd was started with --dataplane user. No TAP."),
+  ]
+
+  @Test(arguments: cases) func choice(_ case: Case) {
+    let choice = PathChoice(`case`.wanted, kernel: `case`.kernel) { `case`.user }
+    #expect(choice.path == `case`.path)
+    #expect(choice.reason == `case`.reason)
+    let ways = Set(Mechanism.allCases.filter(\.isProtected)).subtracting(choice.obstacles.keys)
+    #expect(ways == `case`.ways)
+    #expect(choice.obstacles.keys.allSatisfy { $0.isProtected })
+    let obstacle =
+      Mechanism.choose(.gre, .required, from: ways) == nil
+      ? Mechanism.obstacle(to: .gre, .required, in: choice.obstacles) : nil
+    #expect(obstacle == `case`.greObstacle)
+  }
+
+  @Test func userSpaceIsTriedOnlyWhereItMatters() {
+    for (wanted, kernel, isTried) in [
+      (.auto, [:], false), (.auto, Self.noESP, true), (.kernel, Self.noESP, false), (.user, [:], true),
+    ] as [(Settings.DataPlane, [Mechanism: String], Bool)] {
+      var count = 0
+      _ = PathChoice(wanted, kernel: kernel) {
+        count += 1
+        return nil
+      }
+      #expect(count == (isTried ? 1 : 0), "\(wanted)")
+    }
+  }
+}
