@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every test of Weft: packages that are missing, a debug build, format, arrows, unit tests, simulation, kernel tests, end
-# to end tests with the real binaries, a short run of the fuzz targets, the quickstart and a short run of the benchmark
+# to end tests with the real binaries, a short run of the fuzz targets, the quickstart and short runs of the benchmarks
 # with a release build, and in a virtual machine with a full kernel the kernel tests and those of encrypted networks.
 # The last line counts them: `N passed, M failed`; the exit code is not 0 if one failed.
 #
@@ -47,7 +47,7 @@ check() {
 packages=(
   build-essential pkg-config libnl-3-dev libnl-route-3-dev libssl-dev
   iproute2 nftables tcpdump iperf3 dnsmasq-base udhcpc socat jq iputils-ping iputils-arping procps util-linux
-  qemu-system-x86 busybox-static cpio e2fsprogs kmod ebtables hostname python3-scapy python3-cryptography
+  qemu-system-x86 busybox-static cpio e2fsprogs kmod ebtables hostname python3-scapy python3-cryptography libipsec-mb1
 )
 missing=()
 for package in "${packages[@]}"; do
@@ -108,6 +108,12 @@ count() {
   echo "$target: $good passed, $bad failed, $skipped skipped"
 }
 
+# show FILE: what a command that has ended printed; gives its status.
+show() {
+  cat "$1"
+  return "$(< "$1.status")"
+}
+
 # Namespaces and processes of a test run that was ended by force.
 sweep() {
   local name owner pid
@@ -141,7 +147,18 @@ fi
 wanted simulation && suite simulation 1200 SimulationTests
 wanted kernel && suite kernel 600 KernelTests
 if wanted end-to-end; then
-  suite end-to-end 1500 EndToEndTests --no-parallel
+  # Both packet paths at the same time, as the scenarios wait more than they compute.
+  user_space=$logs/user-space
+  (
+    WEFT_TEST_PATH=user timeout --kill-after=30 1800 .build/debug/weftPackageTests.xctest \
+      --testing-library swift-testing --filter '^EndToEndTests\.' --no-parallel > "$user_space" 2>&1
+    echo $? > "$user_space.status"
+  ) &
+  user_space_tests=$!
+  suite end-to-end 1800 EndToEndTests --no-parallel
+  say "end-to-end tests with all networks encrypted in user space: EndToEndTests"
+  wait $user_space_tests
+  count "EndToEndTests in user space" 1800 show "$user_space"
   sweep
 fi
 
@@ -174,5 +191,6 @@ fi
 if wanted bench; then
   say "benchmark, short"
   check "the benchmark of re-homing with three hosts" Tests/Bench/rehome.sh 3
+  check "the benchmark of throughput, short" Tests/Bench/throughput.sh --quick
 fi
 finish
