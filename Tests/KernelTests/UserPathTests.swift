@@ -1,0 +1,145 @@
+import Kernel
+import Overlay
+import Registry
+import Testing
+import Wire
+
+@testable import Agent
+
+/// Networks that the agent carries itself, as the overlay brings them about: a TAP in the bridge, its entries in the
+/// bridge's table and in the packet path.
+@Suite struct UserPathTests {
+  private static let id = NetworkID(high: 0x1111_1111_1111_4111, low: 0x8111_1111_1111_1111)
+  private static let other = NetworkID(high: 0x2222_2222_2222_4222, low: 0x8222_2222_2222_2222)
+  private let host = HostID(high: 1, low: 2)
+  private let now = Instant(nanoseconds: 1_000_000_000)
+  /// Of a host before its first sync.
+  private let keepsAll: (Change) -> Bool = { $0.isRemoval }
+  private let keepsNothing: (Change) -> Bool = { _ in false }
+
+  /// In a namespace with an underlay.
+  private func withUnderlay(_ body: () throws -> Void) throws {
+    try TestHost().run {
+      try sh("ip link add u0 mtu 1600 type veth peer name u1 && ip link set u0 up && ip link set u1 up")
+      try sh("ip address add 192.0.2.1/24 dev u0")
+      try body()
+    }
+  }
+
+  private func withSide(_ body: (KernelSide) throws -> Void) throws {
+    let side = try KernelSide(underlay: "192.0.2.1", dataPlane: .user)
+    side.enter(pool: "test")
+    defer { side.userPath?.path.stop() }
+    try #require(side.choice.path == .user, "\(side.choice.reason)")
+    try body(side)
+  }
+
+  private func input(
+    _ id: NetworkID = id, vni: UInt32 = 77, bridge: String = "weft-blue", encapsulation: Encapsulation = .vxlan
+  ) throws -> NetworkPlanInput {
+    NetworkPlanInput(
+      id: id, name: bridge, vni: try .test(vni), bridge: bridge, encapsulation: encapsulation, encryption: .required,
+      mtu: 1404, localVTEP: try .test("192.0.2.1"),
+      remote: [.test(0x21): try .test("192.0.2.2"), .test(0x31): try .test("192.0.2.3")],
+      flood: [try .test("192.0.2.2"), try .test("192.0.2.3")])
+  }
+
+  private func bringAbout(
+    _ side: KernelSide, _ inputs: [NetworkPlanInput], keeps: (Change) -> Bool, _ at: SourceLocation = #_sourceLocation
+  ) {
+    let outcome = side.bringAbout(inputs, gone: [], host: host, now: now, keeps: keeps)
+    #expect(outcome.failures.isEmpty && outcome.complaints.isEmpty, sourceLocation: at)
+  }
+
+  private func entries(_ device: String = "wt77") throws -> String { try sh("bridge fdb show dev \(device)") }
+
+  @Test(arguments: [Encapsulation.vxlan, .gre]) func aNetworkStandsOnATAPAndInThePacketPath(_ kind: Encapsulation) throws {
+    try withUnderlay {
+      try withSide { side in
+        let input = try input(encapsulation: kind)
+        bringAbout(side, [input], keeps: keepsAll)
+        let forwarding = try #require(side.userPath?.path.forwarding(of: input.vni))
+        #expect(forwarding.remotes == input.remote && forwarding.flood == input.flood && forwarding.mtu == 1404)
+        #expect(Encapsulation(forwarding.encapsulation) == kind)
+        #expect(try entries().contains("\(MACAddress.test(0x21)) master weft-blue static"))
+        let link = try #require(try side.network.link(named: "wt77"))
+        #expect(link.isUp && link.hasCarrier && link.mtu == 1404)
+        let monitor = try KernelMonitor()
+        bringAbout(side, [input], keeps: keepsNothing)
+        #expect(try monitor.receive().isEmpty, "it stands as wanted, so nothing is touched")
+      }
+    }
+  }
+
+  @Test func aMACThatMovesIsTurnedAtOnceInBothTables() throws {
+    try withUnderlay {
+      try withSide { side in
+        let (input, mac) = (try input(), MACAddress.test(0x21))
+        bringAbout(side, [input], keeps: keepsNothing)
+        _ = try side.refreshLinks()
+        #expect(try side.setRemote(mac, network: Self.id, at: .test("192.0.2.9")))
+        #expect(side.userPath?.path.forwarding(of: input.vni)?.remotes[mac] == (try .test("192.0.2.9")))
+        try sh("ip link add vif1.0 type veth peer name g && ip link set vif1.0 master weft-blue up")
+        let port = try #require(try side.network.link(named: "vif1.0"))
+        side.remember(port)
+        #expect(side.setLocal(mac, network: Self.id, port: port.index) == nil)
+        #expect(side.userPath?.path.forwarding(of: input.vni)?.remotes[mac] == nil)
+        #expect(try entries("vif1.0").contains("\(mac)") && !entries().contains("\(mac)"))
+        #expect(try side.setRemote(mac, network: Self.id, at: .test("192.0.2.3")))
+        #expect(try entries().contains("\(mac)") && !entries("vif1.0").contains("\(mac)"))
+      }
+    }
+  }
+
+  @Test func aTAPThatSomeoneDeletedIsMadeAgainWithAllItsEntries() throws {
+    try withUnderlay {
+      try withSide { side in
+        let input = try input()
+        bringAbout(side, [input], keeps: keepsNothing)
+        try sh("ip link del wt77")
+        side.lookAgain(at: [Self.id])
+        bringAbout(side, [input], keeps: keepsNothing)
+        #expect(side.userPath?.path.forwarding(of: input.vni)?.remotes == input.remote)
+        #expect(try entries().contains("\(MACAddress.test(0x31)) master weft-blue static"))
+        #expect(try side.network.link(named: "wt77")?.hasCarrier == true, "a queue of the new device is open")
+      }
+    }
+  }
+
+  @Test func whatTheKernelCarriedIsReplacedAndItsProtectionGoesBehindItsLastTunnel() throws {
+    try withUnderlay {
+      let (blue, red) = (try input(), try input(Self.other, vni: 78, bridge: "weft-red"))
+      let protection = try Protection(KernelAbilities.Protection())
+      protection.close(greKeys: [])
+      let left = OverlayState.desired(
+        [blue, red], pool: "test", host: host, mechanisms: [.kernelVXLANInESP, .kernelGREInESP])
+      #expect(try OverlayApplier(kernel: KernelNetwork(), pool: "test").reconcile(to: left.state).errors.isEmpty)
+      try withSide { side in
+        try side.refresh([blue], host: host)
+        bringAbout(side, [blue], keeps: keepsAll)
+        #expect(try side.network.link(named: "wx77") == nil && side.network.link(named: "wt77") != nil)
+        #expect(try side.network.link(named: "wx78") != nil, "nobody knows of this network yet")
+        #expect(side.leftProtection != nil)
+        #expect(try !sh("ip xfrm policy").isEmpty && !sh("nft list ruleset").isEmpty)
+        _ = side.bringAbout([blue], gone: [Self.other], host: host, now: now, keeps: keepsNothing)
+        #expect(try side.network.link(named: "wx78") == nil)
+        #expect(side.leftProtection == nil)
+        #expect(try sh("ip xfrm policy").isEmpty)
+        #expect(try !sh("nft list ruleset").contains("ipsec"))
+      }
+    }
+  }
+
+  @Test func aTAPOfAnEarlierRunMakesRoomForTheKernelsTunnel() throws {
+    try withUnderlay {
+      let input = try input()
+      try withSide { side in bringAbout(side, [input], keeps: keepsNothing) }
+      let wanted = OverlayState.desired([input], pool: "test", host: host, mechanisms: [.kernelVXLANInESP]).state
+      let applier = OverlayApplier(kernel: try KernelNetwork(), pool: "test")
+      #expect(try applier.reconcile(to: wanted).errors.isEmpty)
+      #expect(try applier.reconcile(to: wanted).changeCount == 0)
+      let kernel = try KernelNetwork()
+      #expect(try kernel.link(named: "wt77") == nil && kernel.link(named: "wx77") != nil)
+    }
+  }
+}
