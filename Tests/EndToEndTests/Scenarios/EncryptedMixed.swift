@@ -32,6 +32,8 @@ extension EndToEnd.Encrypted {
         for encapsulation in Carriage.Encapsulation.allCases {
           let name = encapsulation.rawValue
           for number in 1...2 { networks.append(try pool.encryptedNetwork("\(name)\(number)", encapsulation)) }
+          // In clear only the kernel carries, and not every kernel has GRE.
+          guard encapsulation == .vxlan || KernelESP.obstacle == nil else { continue }
           try pool[1].weft("network", "create", "\(name)-clear", "--encap", name, "--encryption", "off")
           networks.append(try pool[1].network("\(name)-clear"))
         }
@@ -63,7 +65,7 @@ extension EndToEnd.Encrypted {
             }
           #expect(capture.kinds(holding: mark) == expected, "\(network.name): \(capture.summary)")
         }
-        #expect(capture.count(.esp) >= 4, "\(capture.summary)")
+        #expect(capture.count(.esp) + capture.count(.espInUDP) >= 4, "\(capture.summary)")
       }
     }
   }
