@@ -53,7 +53,9 @@ import Wire
 
   private func entries(_ device: String = "wt77") throws -> String { try sh("bridge fdb show dev \(device)") }
 
-  @Test(arguments: [Encapsulation.vxlan, .gre]) func aNetworkStandsOnATAPAndInThePacketPath(_ kind: Encapsulation) throws {
+  @Test(arguments: [Encapsulation.vxlan, .gre]) func aNetworkStandsOnATAPAndInThePacketPath(_ kind: Encapsulation)
+    throws
+  {
     try withUnderlay {
       try withSide { side in
         let input = try input(encapsulation: kind)
