@@ -11,8 +11,8 @@ struct DataPathKeys {
   var frames: [(host: HostID, boot: Boot, frame: GossipFrame)] = []
   /// Which host has an underlay address, as far as several say that they do.
   var holders: [VTEP: HostID] = [:]
-  /// Hosts of which it was told that they say so of another's.
-  var rivals: Set<HostID> = []
+  /// Hosts that say so of another's, by whose: they get keys once that one has left it.
+  var rivals: [HostID: HostID] = [:]
   /// Epochs whose public key is of no use.
   var unusable: [HostID: Epoch] = [:]
   /// Hosts that answer and with which keys do not stand in both directions, and since when.

@@ -36,6 +36,21 @@ extension Node {
     } else if keys?.came(host) == true {
       markEncryptedNetworks()
     }
+    tellKeysOfFreed(by: host, now: now)
+  }
+
+  /// Hosts that waited for the address of `host`, if it has left it.
+  private func tellKeysOfFreed(by host: HostID, now: Instant) {
+    for (rival, holder) in keys?.rivals.sorted(by: { $0.key < $1.key }) ?? [] where holder == host {
+      guard let vtep = vtep(of: rival), !holds(holder, vtep) else { continue }
+      keys?.rivals[rival] = nil
+      tellKeys(of: rival, now: now)
+    }
+  }
+
+  /// Whether the host answers and has this address.
+  private func holds(_ host: HostID, _ vtep: VTEP) -> Bool {
+    !isGone(host) && answers(host) && self.vtep(of: host) == vtep
   }
 
   /// nil for a host that has no keys, or none that this one could use.
@@ -44,11 +59,11 @@ extension Node {
     else { return nil }
     let isReachable = answers(host)
     // Policies go by address: of two hosts that say they have one, the first to be heard there keeps it.
-    if let holder = keys?.holders[vtep], holder != host, !isGone(holder), answers(holder), self.vtep(of: holder) == vtep
-    {
+    if let holder = keys?.holders[vtep], holder != host, holds(holder, vtep) {
       tellOfTwo(host, and: holder, at: vtep)
       return nil
     }
+    keys?.rivals[host] = nil
     if isReachable { keys?.holders[vtep] = host }
     return Peer(epoch: Epoch(boot: told.boot, number: told.number), vtep: vtep, isReachable: isReachable)
   }
@@ -59,7 +74,7 @@ extension Node {
   }
 
   private func tellOfTwo(_ host: HostID, and holder: HostID, at vtep: VTEP) {
-    guard keys?.rivals.insert(host).inserted == true else { return }
+    guard keys?.rivals.updateValue(holder, forKey: host) == nil else { return }
     around.tell(
       Event(
         kind: "addressTaken",
@@ -76,7 +91,9 @@ extension Node {
       perform(keys?.core.peer(host, last, now: now), now: now)
     }
     perform(keys?.core.peer(host, nil, now: now), now: now)
+    keys?.rivals[host] = nil
     if keys?.came(host) == true { markEncryptedNetworks() }
+    tellKeysOfFreed(by: host, now: now)
   }
 
   func receiveKeys(_ frame: GossipFrame, from host: HostID, boot: Boot, now: Instant) {
