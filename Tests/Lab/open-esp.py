@@ -55,13 +55,26 @@ def in_udp(frame):
 
 
 def bare(frame):
-    """The IP packet whose payload is ESP, the UDP header of RFC 3948 taken off; None if there is no ESP."""
+    """The IP packets whose payload is ESP, the UDP header of RFC 3948 taken off."""
     if not in_udp(frame):
-        return None if ESP not in frame else frame[IPv6] if IPv6 in frame else frame[IP]
-    esp = ESP(bytes(frame[UDP].payload))
+        return [frame[IPv6] if IPv6 in frame else frame[IP]] if ESP in frame else []
+    packets = apart(bytes(frame[UDP].payload))
     if IPv6 in frame:
-        return IPv6(src=frame[IPv6].src, dst=frame[IPv6].dst, nh=50) / esp
-    return IP(src=frame[IP].src, dst=frame[IP].dst, proto=50) / esp
+        return [IPv6(src=frame[IPv6].src, dst=frame[IPv6].dst, nh=50) / ESP(packet) for packet in packets]
+    return [IP(src=frame[IP].src, dst=frame[IP].dst, proto=50) / ESP(packet) for packet in packets]
+
+
+def apart(message):
+    """The packets of a message that the capture saw before the kernel took it apart (UDP_SEGMENT): of one SA, numbered
+    one after the other."""
+    packets = []
+    while True:
+        following = message[:4] + (int.from_bytes(message[4:8], "big") + 1).to_bytes(4, "big")
+        length = message.find(following, 8)
+        if length < 0:
+            return packets + [message]
+        packets.append(message[:length])
+        message = message[length:]
 
 
 def number_inside(packet, encapsulation):
@@ -81,10 +94,7 @@ def number_inside(packet, encapsulation):
 def open_all(capture, keys, encapsulation, number):
     """Opens every packet of ESP; how many there were, and how many frames of the guests carry the mark."""
     opened, marked = 0, 0
-    for frame in PcapReader(str(capture)):
-        outer = bare(frame)
-        if outer is None:
-            continue
+    for outer, frame in ((outer, frame) for frame in PcapReader(str(capture)) for outer in bare(frame)):
         spi = outer[ESP].spi
         key = keys.get((outer.dst, spi))
         if key is None:
