@@ -8,9 +8,8 @@
 #   small        packets a second: sent, received, sustained, lost in the receiver's socket
 #   fragments    packets that were cut into fragments
 #
-# Variables: paths and counts (of streams), separated by spaces, in order; seconds; encryption of weft's network.
+# Variables: paths and counts (of streams), separated by spaces, in order; seconds.
 
-function title(path) { return path == "weft" && encryption == "off" ? "weft, in clear" : path }
 function field(path, what, number,  words) {
   split(value[path, what], words, " ")
   return words[number]
@@ -53,7 +52,7 @@ function print_streams(  i, p, r, path) {
   for (r = 1; r <= runs; r++)
     for (p = 1; p <= path_count; p++) {
       path = path_list[p]
-      printf format, p == 1 ? run_title[r] : "", title(path), sprintf("%.2f", field(path, run[r], 1)),
+      printf format, p == 1 ? run_title[r] : "", path, sprintf("%.2f", field(path, run[r], 1)),
         sprintf("%.2f", field(path, run[r], 2)), field(path, run[r], 3), field(path, run[r], 4),
         field(path, run[r], 5), field(path, run[r], 6), field(path, run[r], 7)
     }
@@ -66,14 +65,14 @@ function print_packets(  p, path) {
   printf format, "path", "MTU", "RTT", "p99", "max", "lost", "at rest", "sent", "received", "sustained"
   for (p = 1; p <= path_count; p++) {
     path = path_list[p]
-    printf format, title(path), field(path, "mtu", 1), field(path, "idle", 1), field(path, "idle", 2),
+    printf format, path, field(path, "mtu", 1), field(path, "idle", 1), field(path, "idle", 2),
       field(path, "idle", 3), field(path, "idle", 4), value[path, "rest"] " %", field(path, "small", 1),
       field(path, "small", 2), field(path, "small", 3)
   }
 }
 
 function print_multiples(  p, r, path) {
-  printf "\n%s as a multiple of the others: Gb/s and packets, of which more is better, CPU s/GB", title("weft")
+  printf "\nWeft as a multiple of the others: Gb/s and packets, of which more is better, CPU s/GB"
   print " and RTT (with\none stream from VM 1 to VM 2), of which less is better"
   printf "%-12s", "of"
   for (r = 1; r <= runs; r++) printf "%9s", run_column[r]

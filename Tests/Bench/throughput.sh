@@ -12,13 +12,13 @@
 # and four (iperf3), each from VM 1 to VM 2 and back; the round trip with nothing else and during each of these; the
 # processor time of the whole machine for each gigabyte (what /proc/stat does not count as idle, in the same seconds,
 # with the pings and iperf3); and UDP packets of 64 bytes. All of it shares this machine's processors, so the figures
-# are for comparison within one run.
+# are for comparison within one run. Before each path is measured, what pings carry is looked for on the underlay: it is
+# there in clear, and nowhere else.
 #
-#   sudo Tests/Bench/throughput.sh [--quick] [--only PATH[,PATH ...]] [--weft-clear] [--profile]
+#   sudo Tests/Bench/throughput.sh [--quick] [--only PATH[,PATH ...]] [--profile]
 #
 #   --quick        3 s instead of 10 s for each measurement, one stream, only weft and clear
 #   --only PATHS   only these of weft, clear, wireguard, tinc
-#   --weft-clear   weft's network is not encrypted
 #   --profile      also writes where the time went during weft's stream and small packets, each in a run of its own, to
 #                  throughput-profile-*.txt in the current directory (needs perf)
 #   WEFT_BIN_DIR   use the binaries that are there
@@ -33,7 +33,6 @@ paths=(weft clear wireguard tinc)
 streams=(1 4)
 seconds=10
 pings=500
-encryption=required
 profile=
 only=
 
@@ -46,7 +45,6 @@ while (($# > 0)); do
       only=$2
       shift
       ;;
-    --weft-clear) encryption=off ;;
     --profile) profile=$PWD ;;
     -h | --help)
       sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"
@@ -71,6 +69,7 @@ needs() { command -v "$1" > /dev/null || missing+=("$2"); }
 needs iperf3 iperf3
 needs ping iputils-ping
 needs jq jq
+needs tcpdump tcpdump
 needs cc build-essential
 if wants wireguard; then needs wireguard-go wireguard-go; needs wg wireguard-tools; fi
 if wants tinc; then needs tincd tinc; fi
@@ -211,7 +210,7 @@ make_weft() {
   token=$(weft 1 pool invite)
   weft 2 pool join "$(address 1)" --token "$token" > /dev/null
   for i in 1 2; do eventually 60 "host $i sees two hosts alive" alive $i; done
-  weft 1 network create blue --encryption "$encryption" > /dev/null ||
+  weft 1 network create blue --encryption required > /dev/null ||
     fail "there is no network: see the sentence above, and weft doctor."
   eventually 60 "the network stands on host 2" weft 2 network show blue
   read -r bridge mtu < <(weft 1 network show blue --json | jq -r '"\(.bridge) \(.mtu)"')
@@ -364,6 +363,30 @@ measure_small() { # measure_small PATH
   sample "$1 small $rates"
 }
 
+# witness PATH: a path that encrypts does not carry in clear what the VMs say, and the one in clear is seen to.
+witness() {
+  local dump ping=(ping -q -c 20 -i 0.02 -s 200 -p 776f76656e2d696e2d636c656172) # woven-in-clear
+  ip netns exec "$(host 2)" tcpdump -i eth0 -U -w "$work/wire" > "$work/tcpdump.log" 2>&1 &
+  dump=$!
+  processes+=("$dump")
+  eventually 10 "tcpdump listens" grep -q "listening on" "$work/tcpdump.log"
+  ip netns exec "$(vm 1)" "${ping[@]}" "$(inner 2)" > /dev/null || fail "pings were lost by $1."
+  eventually 10 "tcpdump sees the pings" captured 20
+  kill -INT "$dump"
+  wait "$dump" || true
+  rm "$work/tcpdump.log"
+  if grep -qaF woven-in-clear "$work/wire"; then
+    [[ $1 == clear ]] || fail "what the VMs say is on the underlay in clear, by $1."
+  else
+    [[ $1 != clear ]] || fail "the witness does not see what is on the underlay in clear."
+  fi
+}
+captured() { # captured COUNT: large packets to host 2
+  local count
+  count=$(tcpdump -n -r "$work/wire" "udp and greater 242 and dst host $(address 2)" 2> /dev/null | wc -l)
+  ((count >= $1))
+}
+
 # How many packets of the hosts and of the VMs were cut into fragments.
 fragments() {
   local name
@@ -383,6 +406,7 @@ measure() { # measure PATH
   if [[ $path == tinc ]]; then eventually 60 "tinc has found the MTU of the path" tinc_ready; fi
   eventually 10 "a packet of $mtu bytes passes by $path" \
     ip netns exec "$(vm 1)" ping -q -c 1 -W 1 -M "do" -s $((mtu - 28)) "$(inner 2)"
+  witness "$path"
   start iperf "$(vm 2)" iperf3 -s
   eventually 10 "iperf3 listens" ip netns exec "$(vm 1)" bash -c "true <> /dev/tcp/$(inner 2)/5201"
   sample "$path mtu $mtu $(idle)"
@@ -446,5 +470,5 @@ echo "Processors idle before the run: $free %, load $(cut -d' ' -f1-3 /proc/load
 : > "$work/samples"
 for path in "${paths[@]}"; do measure "$path"; done
 
-awk -v seconds="$seconds" -v paths="${paths[*]}" -v counts="${streams[*]}" -v encryption="$encryption" \
+awk -v seconds="$seconds" -v paths="${paths[*]}" -v counts="${streams[*]}" \
   -f "$root/Tests/Bench/throughput-table.awk" "$work/samples"
