@@ -14,6 +14,8 @@ package struct InnerHeader: Equatable {
 
   package static let udp: UInt8 = 17
   package static let gre: UInt8 = 47
+  /// Of a packet that carries nothing (RFC 4303, section 2.6).
+  package static let dummy: UInt8 = 59
   /// The UDP port that VXLAN of the pool goes to.
   package static let vxlanPort: UInt16 = 7679
   /// UDP and VXLAN headers, in bytes.
@@ -85,6 +87,7 @@ package struct InnerHeader: Equatable {
     switch nextHeader {
     case udp: return try readVXLAN(base, bytes.count)
     case gre: return try readGRE(base, bytes.count)
+    case dummy: throw .dummy
     default: throw .malformedTunnel
     }
   }
