@@ -16,9 +16,10 @@ struct ESPCipher: ~Copyable {
 
   /// nil for material of another length, or when the provider makes no key.
   init?(spi: UInt32, material: [UInt8], provider: any AEADProvider) {
-    guard material.count == Self.materialLength,
-      let key = provider.makeKey(Array(material[..<AEADKey.length]))
-    else { return nil }
+    guard material.count == Self.materialLength else { return nil }
+    var bytes = Array(material[..<AEADKey.length])
+    defer { bytes.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) } }
+    guard let key = provider.makeKey(bytes) else { return nil }
     self.key = key
     scratch = .allocate(byteCount: Self.scratchSize, alignment: Self.scratchSize)
     scratch.initializeMemory(as: UInt8.self, repeating: 0, count: Self.scratchSize)

@@ -2,6 +2,9 @@
 ///
 /// AES-256-GCM of RFC 4106 with extended sequence numbers. The caller has found it by the packet's SPI.
 package final class InboundSA: @unchecked Sendable {
+  /// More than a receiver's threads and sockets ever hold between two packets of one flow.
+  package static let defaultWindow = 16_384
+
   package let spi: UInt32
   private let cipher: ESPCipher
   private let window: ReplayWindow
@@ -13,7 +16,7 @@ package final class InboundSA: @unchecked Sendable {
   /// `material` is 36 bytes: key and salt. `window` is how many numbers below the highest may still come. Throws
   /// `unusableKey` for another length, or when the library takes no key.
   package init(
-    spi: UInt32, material: [UInt8], window: Int = 4096, provider: any AEADProvider = AEADChoice.best.provider
+    spi: UInt32, material: [UInt8], window: Int = defaultWindow, provider: any AEADProvider = AEADChoice.best.provider
   ) throws(DataPathError) {
     guard let cipher = ESPCipher(spi: spi, material: material, provider: provider) else { throw .unusableKey }
     self.spi = spi
@@ -25,10 +28,9 @@ package final class InboundSA: @unchecked Sendable {
   package var packets: UInt64 { packetCount.total }
   /// Bytes of their payloads.
   package var bytes: UInt64 { byteCount.total }
-  /// Packets that had come before.
+  /// Packets that had come before, or are older than the window.
   package var replayed: UInt64 { replayCount.total }
-  /// Packets whose ICV was wrong. Those that are older than the window are among them: the low half of their number
-  /// stands for one that is 2^32 higher (RFC 4303, appendix A2).
+  /// Packets whose ICV was wrong, and whose number is not that of one older than the window.
   package var integrityFailures: UInt64 { integrityCount.total }
 
   /// Opens the packet of `length` bytes, SPI to ICV. If it is dropped, its bytes are of no use.
@@ -43,10 +45,7 @@ package final class InboundSA: @unchecked Sendable {
       replayCount.add(1)
       return .dropped(.replayed)
     }
-    guard cipher.open(packet, length: length, sequence: sequence) else {
-      integrityCount.add(1)
-      return .dropped(.integrity)
-    }
+    guard cipher.open(packet, length: length, sequence: sequence) else { return unopened(sequence) }
     window.mark(sequence)
     let opened = InboundSA.trim(UnsafeRawPointer(packet), end: length - ESPLayout.icvLength)
     if case .payload(_, let count, _) = opened {
@@ -54,6 +53,17 @@ package final class InboundSA: @unchecked Sendable {
       byteCount.add(UInt64(truncatingIfNeeded: count))
     }
     return opened
+  }
+
+  /// The low half of a number that is behind the window stands for one of the next subspace (RFC 4303, appendix A2), for
+  /// which the ICV is wrong. Such a packet is rather an old one than one that was changed.
+  private func unopened(_ sequence: UInt64) -> OpenedPacket {
+    if sequence >> 32 > window.top >> 32 {
+      replayCount.add(1)
+      return .dropped(.replayed)
+    }
+    integrityCount.add(1)
+    return .dropped(.integrity)
   }
 
   /// Takes the padding off. Its bytes have to be 1, 2, 3 and so on, as GCM asks for no others (RFC 4303, section 2.4).

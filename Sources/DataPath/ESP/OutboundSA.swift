@@ -3,18 +3,23 @@ import Synchronization
 /// An outbound SA of ESP (RFC 4303, section 3.3): seals packets in place, several threads at a time.
 ///
 /// AES-256-GCM of RFC 4106 with extended sequence numbers. The IV is the sequence number, which all threads draw from
-/// one counter, so no nonce comes twice.
+/// one counter, XOR a number that is random for each object: no nonce comes twice within one, and two objects that were
+/// made of the same key by mistake hardly ever have one in common.
 package final class OutboundSA: @unchecked Sendable {
   /// The most by which a packet is longer than its payload: header and IV, padding, trailer, ICV.
   package static let overhead = payloadOffset + 3 + ESPLayout.trailerLength + ESPLayout.icvLength
   /// Where the payload stands in a packet.
   package static let payloadOffset = ESPLayout.payload
+  /// What `seal` returns in place of a length: none is below 1.
+  package static let exhausted = 0
+  package static let refused = -1
   /// The rest of the numbers is left unused.
   static let lastSequence: UInt64 = .max - 1 << 32
 
   package let spi: UInt32
   private let threads: Int
   private let lanes: UnsafeMutablePointer<Lane>
+  private let mask: UInt64
   /// The number that was used last.
   private let sequence: Atomic<UInt64>
 
@@ -25,9 +30,10 @@ package final class OutboundSA: @unchecked Sendable {
     try self.init(spi: spi, material: material, threads: threads, provider: provider, used: 0)
   }
 
-  /// Goes on behind `used`.
+  /// Goes on behind `used`. `mask` is what IVs differ by from their numbers.
   init(
-    spi: UInt32, material: [UInt8], threads: Int, provider: any AEADProvider, used: UInt64
+    spi: UInt32, material: [UInt8], threads: Int, provider: any AEADProvider, used: UInt64,
+    mask: UInt64 = .random(in: .min ... .max)
   ) throws(DataPathError) {
     let lanes = UnsafeMutablePointer<Lane>.allocate(capacity: threads)
     for thread in 0..<threads {
@@ -41,6 +47,7 @@ package final class OutboundSA: @unchecked Sendable {
     self.spi = spi
     self.threads = threads
     self.lanes = lanes
+    self.mask = mask
     sequence = Atomic(used)
   }
 
@@ -57,16 +64,16 @@ package final class OutboundSA: @unchecked Sendable {
   /// Makes a packet around the payload that stands at `packet + payloadOffset`; there is room for `overhead` bytes more
   /// than the payload has. `thread` is the caller's own number, from 0.
   ///
-  /// The length of the packet, or 0 if there is none: the sequence numbers are used up, or the library refused. Nothing
+  /// The length of the packet, or none: `exhausted` if the sequence numbers are used up, `refused` by the library. Nothing
   /// of the memory may be sent then.
   package func seal(
     _ packet: UnsafeMutableRawPointer, payloadLength: Int, nextHeader: UInt8, thread: Int
   ) -> Int {
     precondition(thread >= 0 && thread < threads, "an SA has a key for each of its threads")
-    guard let sequence = nextSequence() else { return 0 }
+    guard let sequence = nextSequence() else { return Self.exhausted }
     packet.store32(spi, at: ESPLayout.spi)
     packet.store32(UInt32(truncatingIfNeeded: sequence), at: ESPLayout.sequence)
-    packet.storeBytes(of: sequence.bigEndian, toByteOffset: ESPLayout.iv, as: UInt64.self)
+    packet.storeBytes(of: (sequence ^ mask).bigEndian, toByteOffset: ESPLayout.iv, as: UInt64.self)
 
     var end = ESPLayout.payload + payloadLength
     let padding = ESPLayout.padding(payloadLength)
@@ -76,7 +83,7 @@ package final class OutboundSA: @unchecked Sendable {
     packet.store8(nextHeader, at: end + 1)
 
     let length = end + ESPLayout.trailerLength + ESPLayout.icvLength
-    guard lanes[thread].cipher.seal(packet, length: length, sequence: sequence) else { return 0 }
+    guard lanes[thread].cipher.seal(packet, length: length, sequence: sequence) else { return Self.refused }
     lanes[thread].packets.add(1)
     lanes[thread].bytes.add(UInt64(truncatingIfNeeded: payloadLength))
     return length

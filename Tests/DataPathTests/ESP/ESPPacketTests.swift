@@ -40,9 +40,13 @@ import Wire
   }
 
   @Test func aPacketBeginsWithSPISequenceAndIV() throws {
-    let pair = try ESPPair(used: 0x1_0000_0041)
+    let mask: UInt64 = 0xff00_0000_0000_0f00
+    let outbound = try OutboundSA(
+      spi: ESPPair.spi, material: ESPPair.material, threads: 1, provider: LibcryptoProvider(), used: 0x1_0000_0041,
+      mask: mask)
     #expect(
-      Array(pair.seal([1])[..<16]) == [0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0x42, 0, 0, 0, 1, 0, 0, 0, 0x42])
+      Array(try ESPPair().seal([1], by: outbound)[..<16])
+        == [0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0x42, 0xff, 0, 0, 1, 0, 0, 0x0f, 0x42])
   }
 
   @Test func theFirstNumberIsOne() throws {

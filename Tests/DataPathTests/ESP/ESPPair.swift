@@ -29,7 +29,7 @@ final class ESPPair {
     let packet = memory + 1
     (packet + OutboundSA.payloadOffset).copyMemory(from: payload, byteCount: payload.count)
     let length = (other ?? outbound).seal(packet, payloadLength: payload.count, nextHeader: nextHeader, thread: 0)
-    return Array(UnsafeRawBufferPointer(start: packet, count: length))
+    return Array(UnsafeRawBufferPointer(start: packet, count: max(0, length)))
   }
 
   /// Opens a copy, at an odd address.

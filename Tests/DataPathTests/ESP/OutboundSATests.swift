@@ -18,6 +18,30 @@ import Testing
     #expect(pair.outbound.packets == 0 && pair.outbound.bytes == 0)
   }
 
+  @Test func theEndOfTheNumbersAndARefusalAreToldApart() throws {
+    for (pair, result) in [
+      (try ESPPair(used: OutboundSA.lastSequence), OutboundSA.exhausted),
+      (try ESPPair(provider: RefusingProvider()), OutboundSA.refused),
+    ] {
+      #expect(pair.outbound.seal(pair.memory, payloadLength: 4, nextHeader: 17, thread: 0) == result)
+    }
+  }
+
+  /// Two SAs of one key, as by a mistake of whoever hands out keys: what they seal under the same number has no nonce in
+  /// common.
+  @Test func twoSAsOfOneKeyHaveNoIVInCommon() throws {
+    var ivs: Set<[UInt8]> = []
+    for _ in 0..<8 {
+      let pair = try ESPPair()
+      for _ in 0..<100 {
+        let packet = pair.seal([1])
+        ivs.insert(Array(packet[8..<16]))
+        #expect(pair.open(packet) == .payload([1], 17))
+      }
+    }
+    #expect(ivs.count == 800)
+  }
+
   @Test func eachThreadHasAKeyOfItsOwn() throws {
     let provider = CountingProvider()
     let pair = try ESPPair(provider: provider, threads: 3)
