@@ -11,11 +11,12 @@ final class MACTable {
   struct Reader {
     fileprivate let slots: UnsafePointer<UInt64>
     fileprivate let shift: UInt64
+    fileprivate let factor: UInt64
 
     /// - Parameter address: 48 bits, not 0.
     func find(_ address: UInt64) -> PeerIndex? {
       let mask = 1 << (64 &- Int(shift)) &- 1
-      var place = Int(truncatingIfNeeded: (address &* MACTable.factor) >> shift)
+      var place = Int(truncatingIfNeeded: (address &* factor) >> shift)
       while true {
         let slot = slots[place]
         if slot >> 16 == address { return PeerIndex(truncatingIfNeeded: slot) }
@@ -25,13 +26,14 @@ final class MACTable {
     }
   }
 
-  /// 2^64 divided by the golden ratio: spreads addresses that differ in few bits (Knuth, volume 3, section 6.4).
-  fileprivate static let factor: UInt64 = 0x9e37_79b9_7f4a_7c15
   private static let smallestShift: UInt64 = 60
 
   /// The address in the upper 48 bits, the index below; 0 is an empty slot.
   private var slots: UnsafeMutablePointer<UInt64>
   private var shift: UInt64
+  /// Odd, and random: guests choose their addresses, and nobody is to choose many of the same place (Knuth, volume 3,
+  /// section 6.4, has the method).
+  let factor: UInt64
   private(set) var count: Int
 
   private var capacity: Int { 1 << (64 - Int(shift)) }
@@ -39,12 +41,14 @@ final class MACTable {
 
   init() {
     shift = Self.smallestShift
+    factor = .random(in: 0 ... .max) | 1
     count = 0
     slots = Self.makeSlots(1 << (64 - Int(Self.smallestShift)))
   }
 
   init(copying other: MACTable) {
     shift = other.shift
+    factor = other.factor
     count = other.count
     slots = .allocate(capacity: other.capacity)
     slots.initialize(from: other.slots, count: other.capacity)
@@ -52,7 +56,7 @@ final class MACTable {
 
   deinit { slots.deallocate() }
 
-  var reader: Reader { Reader(slots: UnsafePointer(slots), shift: shift) }
+  var reader: Reader { Reader(slots: UnsafePointer(slots), shift: shift, factor: factor) }
 
   subscript(address: MACAddress) -> PeerIndex? { address == .zero ? nil : reader.find(address.value) }
 
@@ -101,7 +105,7 @@ final class MACTable {
     after <= upTo ? after < place && place <= upTo : after < place || place <= upTo
   }
 
-  private func home(_ address: UInt64) -> Int { Int(truncatingIfNeeded: (address &* Self.factor) >> shift) }
+  private func home(_ address: UInt64) -> Int { Int(truncatingIfNeeded: (address &* factor) >> shift) }
 
   /// Where the address stands, or would be put.
   private func place(of address: UInt64) -> Int {

@@ -44,6 +44,13 @@ import Wire
     #expect(copy[Self.address(1)] == 99 && copy[Self.address(2)] == nil && copy.count == 19)
   }
 
+  @Test func nobodyKnowsWhereAnAddressStands() {
+    let factors = (0..<100).map { _ in MACTable().factor }
+    #expect(Set(factors).count == 100 && factors.allSatisfy { $0 % 2 == 1 })
+    let table = MACTable()
+    #expect(MACTable(copying: table).factor == table.factor)
+  }
+
   @Test func theZeroAddressIsNobodys() {
     let table = MACTable()
     #expect(table.set(.zero, 5) == nil)
