@@ -139,25 +139,53 @@ static int set(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value) == 0 ? 0 : -errno;
 }
 
-// The program sees the payload of the datagram. A datagram of less than 4 bytes ends it with 0: the first socket.
-static int choose_by_spi(int fd, uint32_t sockets) {
-  struct sock_filter code[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-      BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, sockets),
-      BPF_STMT(BPF_RET | BPF_A, 0),
-  };
-  struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
+// The source address in the header of IPv4, and the four words of that in the header of IPv6.
+#define SOURCE_V4 ((uint32_t)SKF_NET_OFF + 12)
+#define SOURCE_V6(word) ((uint32_t)SKF_NET_OFF + 8 + 4 * (word))
+#define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset)
+#define TO_X BPF_STMT(BPF_MISC | BPF_TAX, 0)
+#define XOR_X BPF_STMT(BPF_ALU | BPF_XOR | BPF_X, 0)
+
+static int attach(int fd, struct sock_filter *code, size_t count) {
+  struct sock_fprog program = {.len = (unsigned short)count, .filter = code};
   if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) != 0) return -errno;
   return 0;
 }
 
+// The same as weft_path_queue, as a program of the kernel.
+static int choose_by_source(int fd, int family, uint32_t sockets) {
+  struct sock_filter v4[] = {
+      LOAD(SOURCE_V4),
+      BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, sockets),
+      BPF_STMT(BPF_RET | BPF_A, 0),
+  };
+  struct sock_filter v6[] = {
+      LOAD(SOURCE_V6(0)), TO_X, LOAD(SOURCE_V6(1)), XOR_X, TO_X, LOAD(SOURCE_V6(2)),
+      XOR_X, TO_X, LOAD(SOURCE_V6(3)), XOR_X,
+      BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, sockets),
+      BPF_STMT(BPF_RET | BPF_A, 0),
+  };
+  return family == AF_INET ? attach(fd, v4, sizeof v4 / sizeof *v4) : attach(fd, v6, sizeof v6 / sizeof *v6);
+}
+
+uint32_t weft_path_queue(const uint8_t *address, uint8_t length, uint32_t sockets) {
+  uint32_t value = 0;
+  for (uint8_t place = 0; place + 4 <= length; place += 4) {
+    uint32_t word;
+    memcpy(&word, address + place, sizeof word);
+    value ^= ntohl(word);
+  }
+  return value % sockets;
+}
+
 static int prepare(int fd, int family, uint32_t number, uint32_t sockets) {
-  int result = family == AF_INET ? set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
-                                 : set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO);
+  // Anybody can forge an ICMP message of a smaller path: only the MTU of the interface counts.
+  int result = family == AF_INET ? set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
+                                 : set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
   if (result == 0 && family == AF_INET6) result = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   if (result == 0 && sockets > 1) result = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   // The first one founds the group with its program; a second program would found another group.
-  if (result == 0 && sockets > 1 && number == 0) result = choose_by_spi(fd, sockets);
+  if (result == 0 && sockets > 1 && number == 0) result = choose_by_source(fd, family, sockets);
   // Faster with, right without.
   (void)set(fd, IPPROTO_UDP, UDP_GRO, 1);
   if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, receive_room) != 0) {

@@ -20,6 +20,8 @@ package final class DataPath {
   var peers: KnownPeers
   var inbound: [SPI: Inbound] = [:]
   var sockets: PathSockets
+  /// Sockets at addresses that the host had before.
+  var former: [Former] = []
 
   // What is published, and which of it is stale.
   var networkPart: NetworkPart
@@ -40,6 +42,10 @@ package final class DataPath {
   private let end: EndSignal
   private var threads: [PathThread] = []
   var pastOverflows: UInt64 = 0
+
+  struct Former {
+    weak var sockets: PathSockets?
+  }
 
   struct Inbound {
     let association: InboundSA

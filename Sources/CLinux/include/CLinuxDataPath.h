@@ -54,9 +54,14 @@ struct weft_received {
 int weft_receive_messages(int fd, uint8_t *buffer, uint32_t slot, struct weft_received *messages, uint32_t count);
 
 // A non-blocking UDP socket at an address (4 or 16 bytes) and port, which joins what it receives where the kernel can,
-// and sends with DF set and never in fragments. It is number `number` of `sockets` at the same address, opened one after
-// the other from 0 on; the kernel gives a datagram to number (first 32 bits of the payload) % `sockets`: the SPI of ESP.
+// and sends with DF set and never in fragments, whatever ICMP tells of the path. It is number `number` of `sockets` at the
+// same address, opened one after the other from 0 on; once all are open, the kernel gives a datagram to the one that
+// `weft_path_queue` has for its source.
 int weft_open_path_socket(const uint8_t *address, uint8_t length, uint16_t port, uint32_t number, uint32_t sockets);
+
+// Which of `sockets` gets what comes from an address (4 or 16 bytes). By address, as the kernel joins packets of one
+// sender whatever SA they are of.
+uint32_t weft_path_queue(const uint8_t *address, uint8_t length, uint32_t sockets);
 
 // Datagrams that the kernel dropped for want of room in the receive buffer.
 int64_t weft_socket_overflows(int fd);

@@ -49,10 +49,10 @@ final class Publication {
     retired.removeFirst(count)
   }
 
-  /// Waits until all but the present snapshot are left, for a few milliseconds at most: threads that are busy enter anew at
-  /// least that often.
+  /// Waits until all but the present snapshot are left, for some 30 ms at most: that is how long a sender that seals all
+  /// it may, and finds the socket full all that time, stays in one.
   func settle() {
-    for _ in 0..<100 {
+    for _ in 0..<200 {
       reclaim()
       if retired.isEmpty { return }
       usleep(100)
@@ -69,6 +69,11 @@ final class Publication {
     // replaced the pointer before that, and so it is the new one that is read here.
     reader.seen.store(generation.load(ordering: .sequentiallyConsistent), ordering: .sequentiallyConsistent)
     return current.load(ordering: .sequentiallyConsistent)
+  }
+
+  /// Whether nothing newer was published since this reader entered.
+  func isLatest(_ reader: Reader) -> Bool {
+    reader.seen.load(ordering: .relaxed) == generation.load(ordering: .relaxed)
   }
 
   func leave(_ reader: Reader) { reader.seen.store(0, ordering: .releasing) }

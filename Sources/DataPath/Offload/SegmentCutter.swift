@@ -8,6 +8,8 @@ package struct SegmentCutter {
   /// Linux lets no TCP connection carry less payload in a segment of a super-frame (`TCP_MIN_SND_MSS` of `net/tcp.h`,
   /// without options).
   package static let minimumSegment = 8
+  /// More than a frame of 64 KiB becomes at any MSS of a real path; it bounds the work that a guest makes by one frame.
+  package static let maximumSegments = 1500
 
   private let base: UnsafeRawPointer
   /// nil for a frame that is not cut.
@@ -45,6 +47,7 @@ package struct SegmentCutter {
       (cursor, end, segmentSize) = (layout.payloadOffset, layout.endOffset, Int(header.gsoSize))
       remaining = max(1, (end - cursor + segmentSize - 1) / segmentSize)
     }
+    guard remaining <= Self.maximumSegments else { throw .malformedFrame }
     guard nextSize <= maximumFrame else { throw .tooLarge }
   }
 

@@ -5,14 +5,27 @@ extension DataPath {
   /// until `publish`.
   package func bind(to local: VTEP) throws(DataPathError) {
     guard sockets.local != local else { return }
-    let next = try PathSockets(at: local, port: settings.port, count: settings.queues)
+    let next = try openSockets(at: local)
     pastOverflows += sockets.overflows
     for (index, receiver) in receivers.enumerated() {
-      watchChanges.append(WatchChange(waiting: receiver.waiting, old: sockets, new: next, index: index, place: 0))
+      watchChanges.append(
+        WatchChange(waiting: receiver.waiting, old: sockets, new: next, index: index, place: 0, failure: nil))
     }
+    former.append(Former(sockets: sockets))
     sockets = next
     areSocketsStale = true
     arePeersStale = true
+  }
+
+  /// Those that were bound to this address before, as long as a snapshot has them: nobody can bind to it a second time.
+  private func openSockets(at local: VTEP) throws(DataPathError) -> PathSockets {
+    publication.reclaim()
+    former.removeAll { $0.sockets == nil }
+    if let found = former.lazy.compactMap(\.sockets).first(where: { $0.local == local }) {
+      pastOverflows -= min(pastOverflows, found.overflows)
+      return found
+    }
+    return try PathSockets(at: local, port: settings.port, count: settings.queues)
   }
 
   /// Carries a network. If it is open, changes what differs and keeps its entries.
@@ -43,7 +56,9 @@ extension DataPath {
   private func watch(_ network: OpenNetwork, from old: TapQueues?, to new: TapQueues?) {
     for (index, sender) in senders.enumerated() {
       watchChanges.append(
-        WatchChange(waiting: sender.waiting, old: old, new: new, index: index, place: UInt64(network.place)))
+        WatchChange(
+          waiting: sender.waiting, old: old, new: new, index: index, place: UInt64(network.place),
+          failure: network.failure))
     }
   }
 

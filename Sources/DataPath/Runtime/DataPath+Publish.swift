@@ -3,15 +3,28 @@ import Wire
 /// A descriptor that a thread waits for from the next snapshot on, or no more.
 struct WatchChange {
   let waiting: Waiting
-  let old: Descriptors?
+  var old: Descriptors?
   let new: Descriptors?
   let index: Int
   /// What the thread finds with the event.
   let place: UInt64
+  /// Where the errno is noted if the descriptor cannot be waited for, which makes its network one without a TAP. nil:
+  /// it is tried again with the next snapshot.
+  let failure: FailureWord?
 
-  func apply() {
+  /// - Returns: what is left to do.
+  func apply() -> WatchChange? {
     if let old, old.each[index] >= 0 { waiting.remove(old.each[index]) }
-    if let new, new.each[index] >= 0 { waiting.add(new.each[index], place) }
+    guard let new, new.each[index] >= 0 else { return nil }
+    let code = waiting.add(new.each[index], place)
+    guard code != 0 else { return nil }
+    if let failure {
+      failure.note(code)
+      return nil
+    }
+    var rest = self
+    rest.old = nil
+    return rest
   }
 }
 
@@ -19,7 +32,7 @@ extension DataPath {
   /// Makes all changes since the last call take effect as one.
   package func publish() {
     if peers.forgetUnneeded() { arePeersStale = true }
-    guard areNetworksStale || isInboundStale || arePeersStale || areSocketsStale else {
+    guard areNetworksStale || isInboundStale || arePeersStale || areSocketsStale || !watchChanges.isEmpty else {
       publication.reclaim()
       return
     }
@@ -30,8 +43,7 @@ extension DataPath {
     publication.publish(SnapshotOwner(networkPart, inboundPart, peerPart, sockets))
     // After the snapshot, for an event has to find in it what it is about.
     let hasDescriptors = !watchChanges.isEmpty
-    for change in watchChanges { change.apply() }
-    watchChanges = []
+    watchChanges = watchChanges.compactMap { $0.apply() }
     // A TAP queue that stays open gets frames that nobody reads, and a socket packets: worth a moment, as this is rare.
     if hasDescriptors { publication.settle() }
   }
@@ -51,7 +63,8 @@ extension DataPath {
     let records = inbound.map { spi, item in
       let source = item.peer.vtep.source
       return InboundRecord(
-        spi: spi.value, peer: item.peer.index, queue: Int(spi.value) % settings.queues, sourceHigh: source.high,
+        spi: spi.value, peer: item.peer.index, queue: item.peer.vtep.queue(of: settings.queues),
+        sourceHigh: source.high,
         sourceLow: source.low, association: Unmanaged.passUnretained(item.association))
     }
     return InboundPart(records, associations: inbound.values.map(\.association))

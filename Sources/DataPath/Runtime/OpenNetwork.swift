@@ -78,7 +78,7 @@ final class OpenNetwork {
   }
 }
 
-/// Where a thread notes the errno by which it found a TAP to be gone.
+/// Where the errno is noted by which a TAP was found to be of no use.
 final class FailureWord {
   let word: UnsafeMutablePointer<UInt64>
 
@@ -90,6 +90,8 @@ final class FailureWord {
   deinit { word.deallocate() }
 
   var code: Int32 { Int32(truncatingIfNeeded: weft_load(word)) }
+
+  func note(_ code: Int32) { weft_store(word, UInt64(code)) }
 }
 
 extension PathEncapsulation {

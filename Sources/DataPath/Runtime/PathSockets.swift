@@ -2,7 +2,7 @@ import CLinux
 import Wire
 
 /// The UDP sockets of the packet path, one per queue, all at the same address and port. The kernel chooses the socket of a
-/// datagram by its SPI, so that all packets of an SA come to one thread.
+/// datagram by its source, so that all packets of a host come to one thread.
 final class PathSockets: Descriptors {
   /// nil: none are open.
   let local: VTEP?
@@ -37,6 +37,12 @@ extension VTEP {
     case .v4(let value): (0, 0xffff_0000_0000 | UInt64(value))
     case .v6(let high, let low): (high, low)
     }
+  }
+
+  /// Which of `count` queues gets what comes from there.
+  func queue(of count: Int) -> Int {
+    let address = bytes
+    return Int(weft_path_queue(address, UInt8(address.count), UInt32(count)))
   }
 
   func target(port: UInt16) -> weft_target {

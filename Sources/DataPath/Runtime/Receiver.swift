@@ -93,13 +93,14 @@ struct Receiver: ~Copyable {
     guard length >= 8 else { return state.drop(.notESP) }
     let spi = UnsafeRawPointer(packet).network32(0)
     guard spi != 0 else { return state.drop(.notESP) }
-    guard let record = snapshot.inbound.find(spi), record.pointee.queue == state.queue,
-      let association = record.pointee.association
-    else { return state.drop(.unknownSPI) }
+    guard let record = snapshot.inbound.find(spi), let association = record.pointee.association else {
+      return state.drop(.unknownSPI)
+    }
     let peer = snapshot.peers + Int(record.pointee.peer)
     guard message.source_low == record.pointee.sourceLow, message.source_high == record.pointee.sourceHigh else {
       return state.drop(.wrongPeer, with: peer)
     }
+    guard record.pointee.queue == state.queue else { return state.drop(.wrongQueue, with: peer) }
     switch association._withUnsafeGuaranteedRef({ $0.open(packet, length: length) }) {
     case .dropped(let reason): state.drop(reason, with: peer)
     case .payload(let offset, let count, let nextHeader):
@@ -123,7 +124,7 @@ struct Receiver: ~Copyable {
       guard let base = payload.baseAddress.map({ $0 + inner.frameOffset }), inner.frameLength >= 14,
         UnsafeRawPointer(base).network8(6) & 1 == 0
       else { throw .malformedTunnel }
-      guard inner.frameLength <= network.pointee.longest(base, inner.frameLength) else {
+      guard inner.frameLength <= network.pointee.longest(base) else {
         return state.drop(.inboundTooLarge, in: network, with: peer)
       }
       network.pointee.counters.row(state.thread).add(1, to: .packetsIn)

@@ -2,17 +2,18 @@ import CLinux
 import Glibc
 
 extension Sender {
-  /// How often a full send buffer is waited for, and how long each time, in milliseconds: together about as long as a
-  /// network card takes for a full queue.
-  private static let waits = 8
+  /// How often a full send buffer is waited for in a pass, and how long each time, in milliseconds: together about as long
+  /// as a network card takes for a full queue.
+  static let waitLimit = 8
   private static let wait: Int32 = 2
+  /// Messages sent packet by packet once the kernel has refused to take one apart.
+  private static let apartCount = 1024
 
   /// Sends all that is sealed. What the kernel does not take is dropped, so that nothing piles up.
   mutating func flush(_ snapshot: Snapshot) {
     guard arena.count > 0 else { return }
     let socket = snapshot.sockets[state.queue]
     var done = 0
-    var waits = 0
     while done < arena.count {
       let sent = sendMessages(socket, from: done)
       if sent > 0 {
@@ -22,17 +23,14 @@ extension Sender {
       switch -sent {
       case EINTR: continue
       case EAGAIN, ENOBUFS:
-        if waits < Self.waits {
-          waits &+= 1
-          state.counters.add(1, to: .sendWaits)
-          Self.waitForRoom(socket, isFull: -sent == EAGAIN)
-          continue
-        }
+        if waitForRoom(socket, isFull: -sent == EAGAIN) { continue }
         refuse(done, .sendFailed)
-      case EIO, EINVAL, EOPNOTSUPP:
-        if arena.messages[done].segment == 0 { refuse(done, .sendFailed) } else { sendApart(done, socket) }
-      case EMSGSIZE:
-        if arena.messages[done].segment == 0 { refuse(done, .underlayTooSmall) } else { sendApart(done, socket) }
+      case EIO, EINVAL, EOPNOTSUPP, EMSGSIZE:
+        if arena.messages[done].segment == 0 {
+          refuse(done, -sent == EMSGSIZE ? .underlayTooSmall : .sendFailed)
+        } else if sendApart(done, socket) {
+          apart = Self.apartCount
+        }
       default: refuse(done, .sendFailed)
       }
       done &+= 1
@@ -46,11 +44,12 @@ extension Sender {
       // One packet needs nobody to take it apart.
       if arena.messages[place].segment == arena.messages[place].length { arena.messages[place].segment = 0 }
     }
-    if !isSegmenting {
+    if apart > 0 {
       var end = first
       while end < arena.count, arena.messages[end].segment == 0 { end &+= 1 }
       if end == first {
-        sendApart(first, socket)
+        apart &-= 1
+        _ = sendApart(first, socket)
         return 1
       }
       return send(socket, arena.messages + first, end &- first)
@@ -70,13 +69,13 @@ extension Sender {
     return sent
   }
 
-  /// Sends the packets of one message one by one. If that works, the kernel would not take them apart, and is not asked
-  /// again.
-  private mutating func sendApart(_ place: Int, _ socket: Int32) {
+  /// Sends the packets of one message one by one.
+  /// - Returns: whether one of the full length left, so that it was the message which the kernel did not want.
+  private mutating func sendApart(_ place: Int, _ socket: Int32) -> Bool {
     let message = arena.messages[place]
     state.counters.add(1, to: .segmentationRefused)
     var offset: UInt32 = 0
-    var waits = 0
+    var hasSent = false
     var batch = InlineArray<16, weft_message>(repeating: weft_message())
     while offset < message.length {
       var count = 0
@@ -92,20 +91,32 @@ extension Sender {
         $0.withMemoryRebound(to: weft_message.self, capacity: count) { send(socket, $0, count) }
       }
       if sent > 0 {
-        isSegmenting = false
+        if message.length &- offset >= message.segment { hasSent = true }
         offset = min(message.length, offset &+ message.segment &* UInt32(sent))
       } else if sent == -EINTR {
         continue
-      } else if sent == -EAGAIN || sent == -ENOBUFS, waits < Self.waits {
-        waits &+= 1
-        state.counters.add(1, to: .sendWaits)
-        Self.waitForRoom(socket, isFull: sent == -EAGAIN)
+      } else if sent == -EMSGSIZE {
+        offset &+= refuseTooLong(place, offset)
+      } else if sent == -EAGAIN || sent == -ENOBUFS, waitForRoom(socket, isFull: sent == -EAGAIN) {
+        continue
       } else {
         let left = Int((message.length &- offset &+ message.segment &- 1) / message.segment)
-        refuse(left, of: place, sent == -EMSGSIZE ? .underlayTooSmall : .sendFailed)
-        return
+        refuse(left, of: place, .sendFailed)
+        return hasSent
       }
     }
+    return hasSent
+  }
+
+  /// Counts the packets of a message from `offset` on that are as long as the first of them, which was too long. The last
+  /// one may be shorter, and fit.
+  /// - Returns: their bytes.
+  private func refuseTooLong(_ place: Int, _ offset: UInt32) -> UInt32 {
+    let message = arena.messages[place]
+    let left = message.length &- offset
+    let full = left / message.segment
+    refuse(max(1, Int(full)), of: place, .underlayTooSmall)
+    return full == 0 ? left : full &* message.segment
   }
 
   private func refuse(_ place: Int, _ reason: DropReason) {
@@ -121,8 +132,13 @@ extension Sender {
   }
 
   /// A full queue of the network card (ENOBUFS) does not show in the socket: time has to pass.
-  private static func waitForRoom(_ socket: Int32, isFull: Bool) {
+  /// - Returns: false if there was enough waiting in this pass.
+  private mutating func waitForRoom(_ socket: Int32, isFull: Bool) -> Bool {
+    guard waits > 0 else { return false }
+    waits &-= 1
+    state.counters.add(1, to: .sendWaits)
     var item = pollfd(fd: isFull ? socket : -1, events: Int16(POLLOUT), revents: 0)
-    _ = poll(&item, 1, wait)
+    _ = poll(&item, 1, Self.wait)
+    return true
   }
 }

@@ -6,17 +6,32 @@ import Glibc
 /// It owns its memory and nothing is shared, so that neither locks nor reference counts nor checks of exclusive access
 /// run for a packet.
 struct Sender: ~Copyable {
-  /// Frames that one TAP may give before the others have their turn.
-  private static let budget = 64
+  /// Frames that one TAP may give before the others have their turn, and packets that may come of them; a frame is carried
+  /// to its end.
+  private static let frames = 64
+  static let packets = 512
+  /// Packets that one frame may become which is flooded; it is the guest who says how small they are.
+  private static let floodLimit = 16_384
+  /// Frames in a row that a TAP could not give before it counts as gone.
+  private static let failureLimit = 16
   /// Sealed packets leave when there are so many bytes of them, though more frames wait: the receiver works meanwhile.
   private static let enough = 60_000
   /// 64 KiB of IP, and what stands before it.
   private static let frameLimit = VirtioNetHeader.size + 22 + 65_536
 
   let state: ThreadState
-  /// Whether the kernel takes messages apart. Not where the route has IPsec policies, and not before Linux 4.18.
-  var isSegmenting = true
+  /// Messages that are sent packet by packet before the kernel is asked again to take them apart. It does not where the
+  /// route has IPsec policies, and not before Linux 4.18.
+  var apart = 0
+  /// How often a full send buffer is still waited for in this pass.
+  var waits = 0
   var arena = SendArena()
+  /// Packets since the snapshot was entered.
+  private var sealed = 0
+  /// Packets of the frame in hand before it is looked whether something newer was published.
+  private var untilLook = 0
+  /// The rest of the frame in hand is not sent.
+  private var isOvertaken = false
   private let events: UnsafeMutablePointer<epoll_event>
   private let input: UnsafeMutableRawPointer
 
@@ -41,8 +56,13 @@ struct Sender: ~Copyable {
   mutating func pass() -> Bool {
     var hasEnded = false
     let count = state.waiting.wait(events)
-    let snapshot = state.publication.enter(state.reader).pointee
+    waits = Self.waitLimit
+    var snapshot = enter()
     for index in 0..<count {
+      if sealed >= Self.packets {
+        flush(snapshot)
+        snapshot = enter()
+      }
       let place = events[index].data.u64
       if place == Waiting.end {
         hasEnded = true
@@ -55,24 +75,42 @@ struct Sender: ~Copyable {
     return !hasEnded
   }
 
-  /// Reads what a TAP has, up to the budget.
+  /// Leaves the snapshot for the latest one.
+  private mutating func enter() -> Snapshot {
+    sealed = 0
+    return state.publication.enter(state.reader).pointee
+  }
+
+  /// Reads what a TAP has, up to what it may send at once.
   private mutating func drain(_ network: UnsafePointer<NetworkRecord>, _ snapshot: Snapshot) {
     let descriptor = network.pointee.tap[state.queue]
     guard descriptor >= 0 else { return }
-    for _ in 0..<Self.budget {
+    let limit = sealed &+ Self.packets
+    var failures = 0
+    for _ in 0..<Self.frames {
       let count = read(descriptor, input, Self.frameLimit)
       if count > 0 {
+        failures = 0
         carry(count, network, snapshot)
         if arena.length >= Self.enough { flush(snapshot) }
-      } else if count < 0, errno == EAGAIN || errno == EINTR {
-        return
-      } else {
+        if sealed >= limit { return }
+        continue
+      }
+      let code = count < 0 ? errno : ENODEV
+      if code == EAGAIN || code == EINTR { return }
+      failures &+= 1
+      if Self.isGone(code) || failures == Self.failureLimit {
         state.waiting.remove(descriptor)
-        weft_store(network.pointee.failure, UInt64(count < 0 ? errno : ENODEV))
+        weft_store(network.pointee.failure, UInt64(code))
         return
       }
+      // The kernel could not describe a frame by a virtio header, and has thrown it away.
+      state.drop(.malformedFrame, in: network)
     }
   }
+
+  /// Errors of a TAP that was deleted; others are of one frame.
+  private static func isGone(_ code: Int32) -> Bool { code == EBADFD || code == ENODEV || code == ENXIO }
 
   /// Sends the frame that stands behind its virtio header in `input` to whom it is for.
   private mutating func carry(_ count: Int, _ network: UnsafePointer<NetworkRecord>, _ snapshot: Snapshot) {
@@ -87,13 +125,20 @@ struct Sender: ~Copyable {
     counters.add(1, to: .framesOut)
     counters.add(frame.count, to: .bytesOut)
     let header = VirtioNetHeader(reading: bytes)
-    if header.gsoType != VirtioNetHeader.noSegmentation { counters.add(1, to: .framesCut) }
+    let isCut = header.gsoType != VirtioNetHeader.noSegmentation
+    if isCut { counters.add(1, to: .framesCut) }
+    (untilLook, isOvertaken) = (Self.packets, false)
     let source = UInt64(base.network16(0)) << 32 | UInt64(base.network32(2))
     if base.network8(0) & 1 == 0, source != 0, let peer = network.pointee.table.find(source) {
       send(header, frame, network, snapshot.peers + Int(peer), snapshot)
     } else if network.pointee.floodCount > 0 {
+      let copies = network.pointee.floodCount
+      if isCut, frame.count / max(1, Int(header.gsoSize)) &* copies > Self.floodLimit {
+        state.drop(.malformedFrame, in: network)
+        return
+      }
       counters.add(1, to: .framesFlooded)
-      for place in 0..<network.pointee.floodCount {
+      for place in 0..<copies {
         send(header, frame, network, snapshot.peers + Int(network.pointee.flood[place]), snapshot)
       }
     } else {
@@ -108,14 +153,16 @@ struct Sender: ~Copyable {
   ) {
     guard peer.pointee.isReachable else { return state.drop(.notForThisPath, in: network, with: peer) }
     guard let outbound = peer.pointee.outbound else { return state.drop(.noKeys, in: network, with: peer) }
+    guard !isOvertaken else { return state.drop(.overtaken, in: network, with: peer) }
     guard let base = frame.baseAddress, let vni = network.pointee.vni else { return }
+    var (packets, bytes) = (0, 0)
     do throws(DropReason) {
-      var cutter = try SegmentCutter(header, frame, maximumFrame: network.pointee.longest(base, frame.count))
+      var cutter = try SegmentCutter(header, frame, maximumFrame: network.pointee.longest(base))
       let kind = network.pointee.kind
       let port = kind == .vxlan ? FlowHash.port(frame) : 0
       let headers = OutboundSA.payloadOffset &+ kind.size
-      var (packets, bytes) = (0, 0)
       while !cutter.isAtEnd {
+        try look()
         let packet = try place(headers &+ cutter.nextSize &+ OutboundSA.overhead, snapshot)
         let size = cutter.next(into: packet + headers)
         let inner = packet + OutboundSA.payloadOffset
@@ -131,17 +178,30 @@ struct Sender: ~Copyable {
         let length = outbound._withUnsafeGuaranteedRef {
           $0.seal(packet, payloadLength: kind.size &+ size, nextHeader: kind.nextHeader, thread: state.queue)
         }
-        guard length > 0 else { throw .sequenceExhausted }
+        guard length > 0 else { throw length == OutboundSA.exhausted ? .sequenceExhausted : .sealingFailed }
         arena.take(length, to: peer)
         packets &+= 1
         bytes &+= length
       }
-      network.pointee.counters.row(state.thread).add(packets, to: .packetsOut)
-      let counters = peer.pointee.counters.row(state.thread)
-      counters.add(packets, to: .packetsOut)
-      counters.add(bytes, to: .bytesOut)
     } catch {
       state.drop(error, in: network, with: peer)
+    }
+    sealed &+= packets
+    network.pointee.counters.row(state.thread).add(packets, to: .packetsOut)
+    let counters = peer.pointee.counters.row(state.thread)
+    counters.add(packets, to: .packetsOut)
+    counters.add(bytes, to: .bytesOut)
+  }
+
+  /// Between two packets: looks every so often whether something newer was published, by which a key may be gone. Only
+  /// frames that become very many packets live to see it.
+  private mutating func look() throws(DropReason) {
+    untilLook &-= 1
+    guard untilLook < 0 else { return }
+    untilLook = Self.packets &- 1
+    guard state.publication.isLatest(state.reader) else {
+      isOvertaken = true
+      throw .overtaken
     }
   }
 

@@ -5,7 +5,7 @@ import Glibc
 final class Waiting {
   /// Stands for the end among the places of descriptors.
   static let end = UInt64.max
-  static let limit = 64
+  static let limit = 16
 
   private let epoll: Int32
 
@@ -13,16 +13,17 @@ final class Waiting {
   init(end: Int32) throws(DataPathError) {
     epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
     guard epoll >= 0 else { throw .refused(operation: "make", object: "an epoll descriptor", code: errno) }
-    guard add(end, Self.end) else { throw .refused(operation: "wait for", object: "the end", code: errno) }
+    let code = add(end, Self.end)
+    guard code == 0 else { throw .refused(operation: "wait for", object: "the end", code: code) }
   }
 
   deinit { close(epoll) }
 
   /// By any thread.
-  @discardableResult
-  func add(_ descriptor: Int32, _ place: UInt64) -> Bool {
+  /// - Returns: 0, or an errno.
+  func add(_ descriptor: Int32, _ place: UInt64) -> Int32 {
     var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(u64: place))
-    return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : errno
   }
 
   /// By any thread. Without effect if it is not waited for.

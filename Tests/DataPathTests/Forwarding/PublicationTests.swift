@@ -45,6 +45,17 @@ import Testing
     #expect(publication.retiredCount == 0)
   }
 
+  @Test func aReaderKnowsWhetherItHasTheLatest() {
+    let reader = Publication.Reader()
+    let publication = Publication(Self.owner(1), readers: [reader])
+    _ = publication.enter(reader)
+    #expect(publication.isLatest(reader))
+    publication.publish(Self.owner(2))
+    #expect(!publication.isLatest(reader))
+    _ = publication.enter(reader)
+    #expect(publication.isLatest(reader))
+  }
+
   /// The memory of a snapshot is written over as soon as it is freed, so a reader that has it too long finds that its
   /// records do not agree.
   @Test func readersNeverSeeASnapshotThatIsGone() throws {

@@ -132,6 +132,13 @@ import Wire
     #expect(try cut(VirtioNetHeader(), frame.bytes, maximumFrame: 3054).count == 1)
   }
 
+  @Test func aFrameThatWouldBecomeTooManyIsRefused() throws {
+    let frame = GuestFrame(payload: [UInt8](repeating: 1, count: 1500 * 8))
+    #expect(try cut(frame.virtioHeader(segmentSize: 8), frame.partialBytes).count == 1500)
+    let longer = GuestFrame(payload: [UInt8](repeating: 1, count: 1500 * 8 + 1))
+    #expect(throws: DropReason.malformedFrame) { try cut(longer.virtioHeader(segmentSize: 8), longer.partialBytes) }
+  }
+
   @Test func aHeaderThatDoesNotFitTheFrameIsRefused() throws {
     let frame = GuestFrame(payload: [UInt8](repeating: 1, count: 100))
     let right = frame.virtioHeader(segmentSize: 50)

@@ -33,7 +33,6 @@ import Wire
     let pair = try PathPair(queues: 2)
     #expect(pair.first.pings(pair.second))
     for generation in UInt32(1)...4 {
-      // SAs of even and odd SPIs belong to either queue.
       try pair.exchangeKeys(generation)
       #expect(try Transfer.run(from: pair.first, to: pair.second, bytes: 2 << 20) == 2 << 20)
       #expect(try Transfer.run(from: pair.second, to: pair.first, bytes: 2 << 20, isV6: true) == 2 << 20)
@@ -41,7 +40,21 @@ import Wire
     let counters = pair.second.path.counters()
     #expect(counters.queues.count == 2)
     #expect(counters.drops.keys.allSatisfy { $0 == .wrongNetwork })
-    #expect(counters.queues.allSatisfy { $0.packetsIn > 0 })
+    // All that comes from one host comes to one queue.
+    #expect(counters.queues.map { $0.packetsIn > 0 } == [false, true])
+  }
+
+  @Test(arguments: [false, true])
+  func hostsHaveTheQueueOfTheirAddress(isV6: Bool) throws {
+    let pair = try PathPair(isV6: isV6, queues: 3)
+    #expect(pair.first.pings(pair.second))
+    #expect(pair.carriedAll())
+    for (host, other) in [(pair.first, pair.second), (pair.second, pair.first)] {
+      let queue = other.vtep.queue(of: 3)
+      let used = host.path.counters().queues.indices.filter { host.path.counters().queues[$0].packetsIn > 0 }
+      #expect(used == [queue])
+    }
+    #expect(pair.first.vtep.queue(of: 3) != pair.second.vtep.queue(of: 3))
   }
 
   @Test func packetsThatTheKernelDoesNotTakeApartLeaveOneByOne() throws {
@@ -63,13 +76,31 @@ import Wire
     defer { close(link) }
     let addresses = pair.second.guestMAC.octets + pair.first.guestMAC.octets
     let frame = addresses + [0x81, 0, 0, 5, 0x88, 0xb5] + [UInt8](repeating: 1, count: 1380)
-    // The kernel opens a bridge's port a moment after a TAP is attached to, so the first frame may go nowhere.
     #expect(
       eventually {
         send(link, frame, frame.count, 0) == frame.count
           && pair.second.traffic.bytesIn >= UInt64(frame.count)
       })
     #expect(pair.carriedAll())
+  }
+
+  @Test func aFrameWithTwoTagsHasRoomForOne() throws {
+    let pair = try PathPair()
+    let link = try pair.first.guest.run { weft_tap_open(Int32(if_nametoindex("eth0")), 1, 1 << 16) }
+    try #require(link >= 0)
+    defer { close(link) }
+    let addresses = pair.second.guestMAC.octets + pair.first.guestMAC.octets
+    let tags: [UInt8] = [0x81, 0, 0, 5, 0x81, 0, 0, 6, 0x88, 0xb5]
+    let frame = addresses + tags + [UInt8](repeating: 1, count: 1376)
+    #expect(send(link, frame, frame.count, 0) == frame.count)
+    #expect(eventually { pair.second.traffic.bytesIn >= 1398 })
+    #expect(pair.first.drops(.tooLarge) == 0)
+    // The kernel takes the outer tag out of the frame on its way, and so has room for one more.
+    let longer = frame + [1, 1, 1, 1]
+    try pair.first.namespace.run { try sh("ip link set vif mtu 1384") }
+    try pair.first.guest.run { try sh("ip link set eth0 mtu 1384") }
+    #expect(send(link, longer, longer.count, 0) == longer.count)
+    #expect(eventually { pair.first.drops(.tooLarge) == 1 })
   }
 
   @Test func aFrameToSomebodyUnknownReachesEveryHostOfTheFloodListOnce() throws {

@@ -106,6 +106,16 @@ import Wire
     #expect(pair.first.pings(pair.second, size: 1000))
   }
 
+  /// Anybody can send an ICMP message of a small path MTU; a route with one is what the kernel makes of it.
+  @Test func aSmallPathMTUThatTheKernelHeardOfIsNotBelieved() throws {
+    let pair = try PathPair()
+    for host in pair.hosts {
+      try host.namespace.run { try sh("ip route add 192.0.2.\(3 - host.number)/32 dev u mtu 600") }
+    }
+    #expect(pair.first.pings(pair.second, size: 1332))
+    #expect(pair.first.path.counters().drops == [:])
+  }
+
   @Test func aFrameThatIsLongerThanTheNetworksMTUIsDropped() throws {
     let pair = try PathPair()
     try pair.first.namespace.run { try sh("ip link set wt77 mtu 1500 && ip link set vif mtu 1500") }

@@ -42,6 +42,7 @@ import Wire
       adversary.send(adversary.sealed(adversary.vxlan(adversary.frame(), vni: 78)))
     }
     try expect(.wrongPort, adversary) { adversary.send(adversary.sealed(adversary.vxlan(adversary.frame(), port: 53))) }
+    try expect(.dummy, adversary) { adversary.send(adversary.sealed([], nextHeader: 59)) }
     try expect(.malformedTunnel, adversary) { adversary.send(adversary.sealed(good, nextHeader: 4)) }
     try expect(.malformedTunnel, adversary) { adversary.send(adversary.sealed(Array(good.prefix(24)))) }
     try expect(.malformedTunnel, adversary) {
@@ -86,6 +87,25 @@ import Wire
     #expect(eventually { adversary.host.drops(.malformedESP) == 1 })
     #expect(adversary.host.drops(.integrity) == 10)
     #expect(adversary.host.path.counters().queues[0].messagesIn == 1)
+  }
+
+  /// The kernel joins packets of one sender, whatever SA they are of.
+  @Test func aMessageOfPacketsOfSeveralSAsIsTakenWhole() throws {
+    let adversary = try Adversary(queues: 2)
+    let other = UInt32(0x4243)
+    try adversary.host.path.addInbound(
+      try #require(SPI(other)), from: adversary.vtep, material: Adversary.material)
+    adversary.host.path.publish()
+    let sealing = try OutboundSA(spi: other, material: Adversary.material, threads: 1)
+    var message: [UInt8] = []
+    for number in 0..<6 {
+      message += adversary.sealed(
+        adversary.vxlan(adversary.frame()), by: number < 3 ? adversary.sealing : sealing)
+    }
+    let before = adversary.host.traffic.framesIn
+    adversary.send(message, segment: message.count / 6)
+    #expect(eventually { adversary.host.traffic.framesIn == before + 6 })
+    #expect(adversary.host.path.counters().queues.map(\.messagesIn).reduce(0, +) == 1)
   }
 
   @Test func anAnnouncementOfAnotherSizeThanThatOfTheMessageIsHarmless() throws {

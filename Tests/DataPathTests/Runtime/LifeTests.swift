@@ -75,6 +75,29 @@ import Wire
     #expect(pair.second.pings(pair.first))
   }
 
+  @Test func anAddressThatComesBackFindsItsSockets() throws {
+    let pair = try PathPair(queues: 2)
+    #expect(pair.first.pings(pair.second))
+    let (path, vtep) = (pair.second.path, pair.second.vtep)
+    let other = try PathHost.address(7, false)
+    try pair.second.namespace.run {
+      try sh("ip addr add \(other)/24 dev u")
+      try path.bind(to: other)
+      try path.bind(to: vtep)
+      path.publish()
+    }
+    #expect(pair.first.pings(pair.second))
+    try pair.second.namespace.run {
+      try path.bind(to: other)
+      path.publish()
+      try path.bind(to: vtep)
+      path.publish()
+    }
+    #expect(pair.first.pings(pair.second))
+    #expect(eventually { pair.second.path.counters().drops[.wrongQueue] == nil })
+    #expect(path.counters().socketOverflows == 0)
+  }
+
   @Test func hostsOfTheOtherFamilyAreNotReached() throws {
     let pair = try PathPair()
     try pair.first.namespace.run {

@@ -18,11 +18,11 @@ final class Adversary {
   private let target: weft_target
   let vtep: VTEP
 
-  init(encapsulation: PathEncapsulation = .vxlan) throws {
+  init(queues: Int = 1, provider: (any AEADProvider)? = nil) throws {
     peer = try Namespace()
     let namespace = try Namespace()
     try namespace.connect("u", to: peer, "u")
-    host = try PathHost(1, in: namespace, encapsulation: encapsulation)
+    host = try PathHost(1, in: namespace, queues: queues, provider: provider)
     vtep = try PathHost.address(2, false)
     try peer.run { try sh("ip addr add 192.0.2.2/24 dev u && ip addr add 192.0.2.3/24 dev u") }
     socket = try peer.run { try Self.bound(2) }
@@ -61,12 +61,12 @@ final class Adversary {
   }
 
   /// An authentic packet around this payload.
-  func sealed(_ payload: [UInt8], nextHeader: UInt8 = InnerHeader.udp) -> [UInt8] {
+  func sealed(_ payload: [UInt8], nextHeader: UInt8 = InnerHeader.udp, by other: OutboundSA? = nil) -> [UInt8] {
     let packet = UnsafeMutableRawBufferPointer.allocate(byteCount: payload.count + 64, alignment: 16)
     defer { packet.deallocate() }
     guard let base = packet.baseAddress else { return [] }
     (base + OutboundSA.payloadOffset).copyMemory(from: payload, byteCount: payload.count)
-    let length = sealing.seal(base, payloadLength: payload.count, nextHeader: nextHeader, thread: 0)
+    let length = (other ?? sealing).seal(base, payloadLength: payload.count, nextHeader: nextHeader, thread: 0)
     return Array(packet[..<length])
   }
 

@@ -21,7 +21,7 @@ final class PathHost {
   /// The host's address is number `number` of its documentation network, and so is the guest's.
   init(
     _ number: Int, in namespace: Namespace, isV6: Bool = false, encapsulation: PathEncapsulation = .vxlan,
-    queues: Int = 1, mtu: Int = 1380
+    queues: Int = 1, mtu: Int = 1380, provider: (any AEADProvider)? = nil
   ) throws {
     self.namespace = namespace
     self.number = number
@@ -29,7 +29,7 @@ final class PathHost {
     guestMAC = try #require(MACAddress(0x0200_5e00_0000 | UInt64(number)))
     guest = try Namespace()
     network = PathNetwork(vni: try #require(Self.vni), encapsulation: encapsulation, tap: Self.tap, mtu: mtu)
-    path = try namespace.run { try DataPath(DataPath.Settings(queues: queues)) }
+    path = try namespace.run { try DataPath(DataPath.Settings(queues: queues, provider: provider)) }
     try namespace.run {
       try sh("ip link add br0 type bridge mcast_snooping 0 && ip link set br0 up")
       try Self.makeTap(Self.tap, mtu: mtu)
@@ -72,6 +72,11 @@ final class PathHost {
       path.setRemote(other.guestMAC, other.vtep, in: network.vni)
     }
     path.publish()
+    // The kernel opens a bridge's port a moment after a TAP is attached to.
+    try namespace.run {
+      let state = "ip -d link show \(network.tap) | grep -q 'state forwarding'"
+      try #require(eventually { (try? sh(state)) != nil })
+    }
   }
 
   var traffic: PathCounters.Network { path.counters().networks[network.vni] ?? .init() }
