@@ -16,12 +16,16 @@ struct NetworkRecord {
   /// The errno by which the TAP was found to be gone, or 0.
   let failure: UnsafeMutablePointer<UInt64>
 
-  /// The longest frame, with its Ethernet header and one VLAN tag if it has any: a tag is no part of the MTU (IEEE
-  /// 802.1Q; the bridge of Linux counts the same way), and there is room for one in the underlay. Guests that stack tags
-  /// need a smaller MTU for each more.
+  /// The longest frame, with its Ethernet header and as many VLAN tags as it has, two at most: tags are no part of the
+  /// MTU (IEEE 802.1Q), and the kernel's bridge, which takes the outer one out of the frame, lets two pass. The default MTU
+  /// of networks leaves room for one in the underlay; for two it is chosen by hand.
   ///
   /// - Parameter frame: at least 14 bytes.
-  func longest(_ frame: UnsafeRawPointer) -> Int { Self.isTag(frame.network16(12)) ? mtu &+ 18 : mtu &+ 14 }
+  func longest(_ frame: UnsafeRawPointer, _ count: Int) -> Int {
+    guard Self.isTag(frame.network16(12)) else { return mtu &+ 14 }
+    guard count >= 18, Self.isTag(frame.network16(16)) else { return mtu &+ 18 }
+    return mtu &+ 22
+  }
 
   private static func isTag(_ type: UInt16) -> Bool { type == 0x8100 || type == 0x88a8 }
 }

@@ -124,7 +124,7 @@ struct Receiver: ~Copyable {
       guard let base = payload.baseAddress.map({ $0 + inner.frameOffset }), inner.frameLength >= 14,
         UnsafeRawPointer(base).network8(6) & 1 == 0
       else { throw .malformedTunnel }
-      guard inner.frameLength <= network.pointee.longest(base) else {
+      guard inner.frameLength <= network.pointee.longest(base, inner.frameLength) else {
         return state.drop(.inboundTooLarge, in: network, with: peer)
       }
       network.pointee.counters.row(state.thread).add(1, to: .packetsIn)

@@ -157,7 +157,7 @@ struct Sender: ~Copyable {
     guard let base = frame.baseAddress, let vni = network.pointee.vni else { return }
     var (packets, bytes) = (0, 0)
     do throws(DropReason) {
-      var cutter = try SegmentCutter(header, frame, maximumFrame: network.pointee.longest(base))
+      var cutter = try SegmentCutter(header, frame, maximumFrame: network.pointee.longest(base, frame.count))
       let kind = network.pointee.kind
       let port = kind == .vxlan ? FlowHash.port(frame) : 0
       let headers = OutboundSA.payloadOffset &+ kind.size

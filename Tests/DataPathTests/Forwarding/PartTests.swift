@@ -39,7 +39,7 @@ import Wire
     #expect((0..<1000).allSatisfy { (0...15).contains(NetworkPart.home($0, 15)) })
   }
 
-  @Test func aFrameMayBeLongerByOneTag() {
+  @Test func aFrameMayBeLongerByItsTags() {
     let vacancy = Vacancy(queues: 1, threads: 1)
     let empty = vacancy.record
     let network = NetworkRecord(
@@ -47,11 +47,12 @@ import Wire
       counters: empty.counters, failure: empty.failure)
     func longest(_ types: [UInt8]) -> Int {
       let frame = [UInt8](repeating: 0, count: 12) + types
-      return frame.withUnsafeBytes { $0.baseAddress.map { network.longest($0) } ?? 0 }
+      return frame.withUnsafeBytes { $0.baseAddress.map { network.longest($0, frame.count) } ?? 0 }
     }
     #expect(longest([0x08, 0]) == 1414)
     #expect(longest([0x81, 0, 0, 5, 0x08, 0]) == 1418)
-    #expect(longest([0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 0x08, 0]) == 1418)
+    #expect(longest([0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 0x08, 0]) == 1422)
+    #expect(longest([0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 0x81, 0, 0, 7]) == 1422)
     // Cut off behind the tag's type.
     #expect(longest([0x81, 0]) == 1418)
   }
