@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # How fast are packets through user space? Two hosts that are network namespaces of this machine, an underlay of MTU
 # 1500 between them (a veth pair), a VM on each (a namespace with a veth into the network's bridge). The same is
-# measured of four paths between the two VMs, one path after the other, in one run:
+# measured of five paths between the two VMs, one path after the other, in one run:
 #
 #   weft       two real agents (release build) with `--dataplane user` and an encrypted network
+#   libcrypto  the same with libIPSec_MB hidden from the agents; left out where there is none to hide
 #   clear      the kernel's VXLAN, not encrypted: what the machine can do
 #   wireguard  the kernel's VXLAN over wireguard-go
 #   tinc       tinc in switch mode, with the ciphers that it takes by default (AES-256-CBC, HMAC-SHA-256 cut to 4 bytes)
@@ -18,7 +19,7 @@
 #   sudo Tests/Bench/throughput.sh [--quick] [--only PATH[,PATH ...]] [--profile]
 #
 #   --quick        3 s instead of 10 s for each measurement, one stream, only weft and clear
-#   --only PATHS   only these of weft, clear, wireguard, tinc
+#   --only PATHS   only these of weft, libcrypto, clear, wireguard, tinc
 #   --profile      also writes where the time went during weft's stream and small packets, each in a run of its own, to
 #                  throughput-profile-*.txt in the current directory (needs perf)
 #   WEFT_BIN_DIR   use the binaries that are there
@@ -29,7 +30,7 @@ export LC_ALL=C TZ=UTC
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
 
-paths=(weft clear wireguard tinc)
+paths=(weft libcrypto clear wireguard tinc)
 streams=(1 4)
 seconds=10
 pings=500
@@ -41,7 +42,7 @@ while (($# > 0)); do
   case $1 in
     --quick) seconds=3 streams=(1) pings=200 ;;
     --only)
-      (($# > 1)) || usage "--only needs names of paths: weft, clear, wireguard, tinc."
+      (($# > 1)) || usage "--only needs names of paths: weft, libcrypto, clear, wireguard, tinc."
       only=$2
       shift
       ;;
@@ -58,8 +59,13 @@ done
 if [[ -n $only ]]; then
   IFS=, read -ra paths <<< "$only"
   for path in "${paths[@]}"; do
-    [[ $path =~ ^(weft|clear|wireguard|tinc)$ ]] || usage "$path is not a path: weft, clear, wireguard, tinc."
+    [[ $path =~ ^(weft|libcrypto|clear|wireguard|tinc)$ ]] ||
+      usage "$path is not a path: weft, libcrypto, clear, wireguard, tinc."
   done
+fi
+multi_buffer=$(ldconfig -p | sed -n 's/.*libIPSec_MB\.so\.1 .* => //p' | head -n 1)
+if [[ -z $multi_buffer ]]; then
+  read -ra paths <<< "$(printf '%s ' "${paths[@]}" | sed 's/libcrypto //')"
 fi
 wants() { [[ " ${paths[*]} " == *" $1 "* ]]; }
 
@@ -201,7 +207,7 @@ make_weft() {
   local i token
   agents=()
   for i in 1 2; do
-    start "weftd$i" "$(host $i)" "$bin/weftd" --dataplane user --state-dir "$work/host$i" --socket "$work/host$i.sock" \
+    start "weftd$i" "$(host $i)" "$@" "$bin/weftd" --dataplane user --state-dir "$work/host$i" --socket "$work/host$i.sock" \
       --name "host$i" --underlay "$(address $i)" --log-level warning
     agents+=("$started")
   done
@@ -214,6 +220,11 @@ make_weft() {
     fail "there is no network: see the sentence above, and weft doctor."
   eventually 60 "the network stands on host 2" weft 2 network show blue
   read -r bridge mtu < <(weft 1 network show blue --json | jq -r '"\(.bridge) \(.mtu)"')
+}
+
+make_libcrypto() {
+  make_weft unshare --mount sh -c "mount --bind /dev/null $multi_buffer && exec \"\$@\"" sh
+  weft 1 doctor | grep -q "AES-256-GCM by OpenSSL" || fail "the agents do not use libcrypto: see weft doctor."
 }
 
 make_bridge() { # make_bridge HOST
