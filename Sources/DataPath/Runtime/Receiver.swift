@@ -8,8 +8,8 @@ struct Receiver: ~Copyable {
   private static let messageLimit = 8
   /// No datagram is longer, joined ones included.
   private static let slot = 1 << 16
-  /// Batches after which threads that publish get to see this one between two snapshots.
-  private static let batches = 16
+  /// Packets after which threads that publish get to see this one between two snapshots.
+  static let packets = 1024
 
   private let state: ThreadState
   private let events: UnsafeMutablePointer<epoll_event>
@@ -57,31 +57,38 @@ struct Receiver: ~Copyable {
     let socket = snapshot.sockets[state.queue]
     guard socket >= 0 else { return }
     var sink = TapSink(snapshot.networks, state, vectors: vectors, header: header)
-    for _ in 0..<Self.batches {
+    var taken = 0
+    while taken < Self.packets {
       let count = Int(
         weft_receive_messages(socket, buffer, UInt32(Self.slot), messages, UInt32(Self.messageLimit)))
       guard count > 0 else { return }
       state.counters.add(1, to: .receiveCalls)
       state.counters.add(count, to: .messagesIn)
-      for place in 0..<count { takeApart(place, snapshot, &sink) }
+      for place in 0..<count { taken &+= takeApart(place, snapshot, &sink) }
       joiner.flush(to: &sink)
       if count < Self.messageLimit { return }
     }
   }
 
-  private mutating func takeApart(_ place: Int, _ snapshot: Snapshot, _ sink: inout TapSink) {
+  /// - Returns: how many packets it was.
+  private mutating func takeApart(_ place: Int, _ snapshot: Snapshot, _ sink: inout TapSink) -> Int {
     let message = messages[place]
-    guard message.unusable == 0 else { return state.drop(.notESP) }
+    guard message.unusable == 0 else {
+      state.drop(.notESP)
+      return 1
+    }
     let base = buffer + place &* Self.slot
     let length = Int(message.length)
     let segment = max(1, Int(message.segment))
-    var offset = 0
+    var (offset, packets) = (0, 0)
     repeat {
       let size = min(segment, length &- offset)
-      state.counters.add(1, to: .packetsIn)
+      packets &+= 1
       takeIn(base + offset, size, message, snapshot, &sink)
       offset &+= size
     } while offset < length
+    state.counters.add(packets, to: .packetsIn)
+    return packets
   }
 
   /// One packet of ESP.

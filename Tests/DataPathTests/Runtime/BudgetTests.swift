@@ -11,6 +11,10 @@ import Wire
   private func flooding(_ count: Int, provider: (any AEADProvider)? = nil) throws -> Adversary {
     let adversary = try Adversary(provider: provider)
     let (path, vni) = (adversary.host.path, adversary.host.network.vni)
+    // Nothing is on the way but what the test sends: no announcements of IPv6.
+    for namespace in [adversary.host.namespace, adversary.host.guest] {
+      try namespace.run { try sh("echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6") }
+    }
     for number in 10..<10 + count {
       let vtep = try PathHost.address(number, false)
       try adversary.peer.run { try sh("ip addr add \(vtep)/24 dev u") }
@@ -37,6 +41,20 @@ import Wire
     #expect(sent >= UInt64(Sender.packets) && sent < UInt64(Sender.packets) + 45)
     _ = sender.pass()
     #expect(adversary.host.traffic.packetsOut > sent)
+  }
+
+  @Test func aReceiverComesUpForAirWhateverWaits() throws {
+    let adversary = try Adversary()
+    let path = adversary.host.path
+    path.endThreads()
+    for _ in 0..<60 { adversary.send([UInt8](repeating: 0xff, count: 60), segment: 1) }
+    var receiver = Receiver(path.receivers[0])
+    _ = receiver.pass()
+    // A batch of 8 messages has 480.
+    let taken = path.counters().queues[0].packetsIn
+    #expect(taken >= UInt64(Receiver.packets) && taken < UInt64(Receiver.packets) + 480)
+    for _ in 0..<3 { _ = receiver.pass() }
+    #expect(path.counters().queues[0].packetsIn == 3600)
   }
 
   @Test func aFrameOfTinySegmentsIsNotFlooded() throws {

@@ -72,10 +72,10 @@ final class PathHost {
       path.setRemote(other.guestMAC, other.vtep, in: network.vni)
     }
     path.publish()
-    // The kernel opens a bridge's port a moment after a TAP is attached to.
+    // The kernel opens a port of a bridge a moment after it has a carrier, which a TAP has once it is attached to.
     try namespace.run {
-      let state = "ip -d link show \(network.tap) | grep -q 'state forwarding'"
-      try #require(eventually { (try? sh(state)) != nil })
+      let closed = "ip -d link show master br0 | grep bridge_slave | grep -vq 'state forwarding'"
+      try #require(eventually { (try? sh("! (\(closed))")) != nil })
     }
   }
 
