@@ -25,6 +25,17 @@ enum Files {
     return Array(bytes[..<max(0, pread(file, &bytes, count, start))])
   }
 
+  /// A file from this byte on.
+  static func tail(_ path: String, from start: Int) -> [UInt8] {
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return [] }
+    defer { close(file) }
+    let count = max(0, lseek(file, 0, SEEK_END) - start)
+    guard count > 0 else { return [] }
+    var bytes = [UInt8](repeating: 0, count: count)
+    return Array(bytes[..<max(0, pread(file, &bytes, count, start))])
+  }
+
   static func text(_ path: String) -> String { String(decoding: read(path), as: UTF8.self) }
 
   /// Replaces the content and keeps the file's mode and owner if it is there already.
