@@ -1,6 +1,7 @@
 import Associations
 import Kernel
 import Testing
+import Trust
 import Wire
 
 @testable import Agent
@@ -8,6 +9,13 @@ import Wire
 /// What keeps encrypted networks closed, as the agent sets it: here without ESP, so nothing is ever opened.
 @Suite struct ProtectionTests {
   private static let key = VNI(77)
+  private static let owner = SAOwner(pool: PoolID(high: 1, low: 1), host: HostID(high: 3, low: 3))
+
+  private func association() throws -> Association {
+    Association(
+      peer: HostID(high: 1, low: 2), direction: .outbound, spi: try #require(SPI(0x1234)), local: .v4(0xc000_0201),
+      remote: .v4(0xc000_0202), key: nil)
+  }
 
   /// In a fresh namespace, with a protection that has closed one GRE key.
   private func withClosed(_ body: (Protection, VNI) throws -> Void) throws {
@@ -52,7 +60,7 @@ import Wire
       try sh(damage)
       let next = try Protection(KernelAbilities.Protection(esp: nil, policyLock: nil, filterLock: nil))
       #expect(!next.isClosed(key))
-      _ = try next.adopt(local: .v4(0xc000_0201))
+      _ = try next.adopt(local: .v4(0xc000_0201), owner: Self.owner)
       #expect(next.isClosed(key))
       next.repair(try next.look(), known: [])
       try expect(blocks: 8, rules: 4)
@@ -92,14 +100,33 @@ import Wire
     }
   }
 
+  @Test func whatOpensGoesAloneWhereWhatClosesIsNeeded() throws {
+    try withClosed { protection, _ in
+      protection.repair(try protection.look(), known: [try association()])
+      #expect(try sh("ip xfrm policy").contains("spi 0x00001234"))
+      #expect(protection.removeAll(keepsLocks: true).isEmpty)
+      #expect(try !sh("ip xfrm policy").contains("spi 0x00001234"))
+      try expect(blocks: 8, rules: 4)
+    }
+  }
+
+  @Test func theNextOwnerTakesUpWhatClosesAndNothingThatOpens() throws {
+    try withClosed { protection, key in
+      _ = try protection.adopt(local: .v4(0xc000_0201), owner: Self.owner)
+      protection.repair(try protection.look(), known: [try association()])
+      let next = SAOwner(pool: PoolID(high: 2, low: 2), host: Self.owner.host)
+      #expect(try protection.adopt(local: .v4(0xc000_0201), owner: next).isEmpty)
+      #expect(try !sh("ip xfrm policy").contains("spi 0x00001234"))
+      #expect(protection.isClosed(key))
+      try expect(blocks: 8, rules: 4)
+    }
+  }
+
   @Test("Policies for an SA that the core does not use any more go with the next look") func policiesFollowTheCore()
     throws
   {
     try withClosed { protection, _ in
-      let spi = try #require(SPI(0x1234))
-      let association = Association(
-        peer: HostID(high: 1, low: 2), direction: .outbound, spi: spi, local: .v4(0xc000_0201),
-        remote: .v4(0xc000_0202), key: nil)
+      let association = try association()
       protection.repair(try protection.look(), known: [association])
       #expect(try sh("ip xfrm policy").contains("spi 0x00001234"))
       protection.repair(try protection.look(), known: [association], isInUse: { _ in false })

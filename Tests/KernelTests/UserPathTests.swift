@@ -1,3 +1,4 @@
+import Glibc
 import Kernel
 import Overlay
 import Registry
@@ -129,6 +130,134 @@ import Wire
         #expect(try sh("ip xfrm policy").isEmpty)
         #expect(try !sh("nft list ruleset").contains("ipsec"))
       }
+    }
+  }
+
+  private func later(_ seconds: Int) -> Instant { now + .seconds(seconds) }
+
+  @Test(
+    "What closes tunnels stays while any stands that it may close, of whatever pool",
+    arguments: [
+      ("type vxlan id 99 dstport 7679 local 192.0.2.1", "weft:other:22222222-2222-4222-8222-222222222222"),
+      ("type vxlan id 99 dstport 7679 local 192.0.2.1", ""),
+    ])
+  func strangeTunnels(_ device: String, alias: String) throws {
+    try withUnderlay {
+      let blue = try input()
+      try Protection(KernelAbilities.Protection()).close(greKeys: [])
+      try sh("ip link add wx99 \(device)")
+      if !alias.isEmpty { try sh("ip link set wx99 alias \(alias)") }
+      try withSide { side in
+        bringAbout(side, [blue], keeps: keepsAll)
+        #expect(side.leftProtection?.complaint?.contains("wx99") == true)
+        #expect(side.removeAll().contains { $0.contains("wx99") }, "leaving the pool opens nothing either")
+        #expect(try !sh("ip xfrm policy").isEmpty && sh("nft list ruleset").contains("ipsec"))
+        try sh("ip link del wx99")
+        side.removeLeftProtection(now: now)
+        #expect(side.leftProtection != nil, "the next try has to wait")
+        side.removeLeftProtection(now: later(2))
+        #expect(side.leftProtection == nil)
+        #expect(try sh("ip xfrm policy").isEmpty && !sh("nft list ruleset").contains("ipsec"))
+      }
+    }
+  }
+
+  @Test func whatClosesTunnelsStaysIfTheyCannotBeListed() {
+    let need = LeftProtection.need({ throw KernelError.malformed("links") }, { _ in true })
+    #expect(need?.contains("not known which tunnels stand") == true)
+    #expect(LeftProtection.need({ [] }, { _ in false }) == nil)
+  }
+
+  @Test func aHostThatLeavesCarriesNothingAndHasNoKeysWhateverElseFails() throws {
+    try withUnderlay {
+      try withSide { side in
+        bringAbout(side, [try input()], keeps: keepsNothing)
+        let path = try #require(side.userPath?.path)
+        try path.addInbound(
+          try #require(SPI(0x1001)), from: .test("192.0.2.2"), material: [UInt8](repeating: 1, count: 36))
+        #expect(!path.openNetworks.isEmpty && !path.associations.isEmpty)
+        _ = side.removeProtection(areTunnelsGone: false)
+        #expect(path.openNetworks.isEmpty && path.associations.isEmpty)
+      }
+    }
+  }
+
+  @Test func aNetworkThatThePathDoesNotCarryTakesNoEntryAndIsOpenedAgain() throws {
+    try withUnderlay {
+      try withSide { side in
+        let (input, mac) = (try input(), MACAddress.test(0x21))
+        bringAbout(side, [input], keeps: keepsNothing)
+        _ = try side.refreshLinks()
+        side.userPath?.close(input.vni)
+        #expect(try !side.setRemote(mac, network: Self.id, at: .test("192.0.2.9")))
+        #expect(side.observed.networks[Self.id]?.tunnelEntries[mac] == (try .test("192.0.2.2")), "not taken for done")
+        side.lookAgain(at: [Self.id])
+        bringAbout(side, [input], keeps: keepsNothing)
+        #expect(side.userPath?.path.forwarding(of: input.vni)?.remotes == input.remote)
+      }
+    }
+  }
+
+  @Test func aStrangeDeviceWithOurMarkGetsNoEntriesOfANetworkAndIsRemovedWithoutIt() throws {
+    try withUnderlay {
+      try withSide { side in
+        let input = try input(vni: 1)
+        bringAbout(side, [input], keeps: keepsNothing)
+        try sh("ip tuntap add odd0 mode tap && ip link set odd0 alias weft:test:\(Self.other)")
+        try side.refresh([input], host: host)
+        #expect(side.observed.networks[Self.other]?.tunnelEntries == [:])
+        #expect(side.observed.networks[Self.other]?.flood == [])
+        _ = side.bringAbout([input], gone: [Self.other], host: host, now: now, keeps: keepsNothing)
+        #expect(try side.network.link(named: "odd0") == nil)
+        #expect(side.userPath?.path.forwarding(of: input.vni)?.remotes == input.remote)
+      }
+    }
+  }
+
+  @Test func aPortThatIsTakenIsToldWithWhoHasItAndTakenOnceItIsFree() throws {
+    try withUnderlay {
+      let holder = try ESPInUDPSocket(local: .test("192.0.2.1"))
+      try withExtendedLifetime(holder) {
+        try withSide { side in
+          let complaint = try #require(side.userPath?.bindComplaint)
+          #expect(complaint.contains("(process \(getpid())) has") && complaint.contains("ss -lunp"))
+          side.followUserPath()
+          #expect(side.userPath?.bindComplaint != nil)
+        }
+      }
+    }
+    try withUnderlay {
+      var holder: ESPInUDPSocket? = try ESPInUDPSocket(local: .test("192.0.2.1"))
+      try withSide { side in
+        #expect(side.userPath?.bindComplaint != nil && holder != nil)
+        holder = nil
+        side.followUserPath()
+        #expect(side.userPath?.bindComplaint == nil && side.userPath?.local == side.underlay.address)
+      }
+    }
+  }
+
+  @Test func aSocketThatCannotBeWatchedIsMadeAgain() throws {
+    struct Unwatchable: Error {}
+    try withUnderlay {
+      let listener = ESPInUDPListener()
+      let local = try VTEP.test("192.0.2.1")
+      #expect(throws: Unwatchable.self) {
+        try listener.follow(local, unwatch: { _ in }, watch: { _ in throw Unwatchable() })
+      }
+      #expect(listener.socket == nil && listener.failure != nil)
+      var watched = 0
+      listener.follow(local, unwatch: { _ in }, watch: { _ in watched += 1 })
+      #expect(watched == 1 && listener.socket != nil && listener.failure == nil)
+    }
+  }
+
+  @Test func aRunThatIsLeftTheChoiceGoesOnWithTheTAPsOfTheOneBefore() throws {
+    try withUnderlay {
+      try withSide { side in bringAbout(side, [try input()], keeps: keepsNothing) }
+      let side = try KernelSide(underlay: "192.0.2.1", dataPlane: .auto)
+      defer { side.userPath?.path.stop() }
+      #expect(side.choice.goesOn && side.choice.path == .user && side.kernelAbilities == nil)
     }
   }
 

@@ -11,6 +11,9 @@ extension Engine {
     reactor.schedule(at: Reactor.now() + .seconds(2)) { [weak self] in self?.assumeIsolated { $0.send(.tryKernel) } }
   }
 
+  /// What of the kernel is of interest: whether it could encrypt, too, if only TAPs of an earlier run spoke against it.
+  var trialScope: KernelAbilities.Scope { kernel.choice.goesOn ? .usable : .clear }
+
   func kernelTried(_ abilities: KernelAbilities) {
     kernel.take(abilities)
     node?.abilitiesChanged(Reactor.now())
@@ -19,7 +22,8 @@ extension Engine {
 
 extension ErrandRunner {
   func tryKernel() async {
-    let abilities = try? await NIOThreadPool.singleton.runIfActive { KernelAbilities.probe(.clear) }
+    let scope = await engine.trialScope
+    let abilities = try? await NIOThreadPool.singleton.runIfActive { KernelAbilities.probe(scope) }
     if let abilities { await engine.kernelTried(abilities) }
   }
 }

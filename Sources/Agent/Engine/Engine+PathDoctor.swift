@@ -1,11 +1,30 @@
 import Control
 import DataPath
+import Kernel
 import Overlay
+import Registry
+import Wire
 
 // Which packet path carries encrypted networks, and how it fares.
 extension Engine {
   func packetPathChecks() -> [API.Check] {
-    [choiceCheck(), espInUDPCheck()].compactMap { $0 } + (kernel.userPath.map { userPathChecks($0) } ?? [])
+    [choiceCheck(), espInUDPCheck(), leftProtectionCheck()].compactMap { $0 }
+      + (kernel.userPath.map { userPathChecks($0) } ?? [])
+  }
+
+  /// At start.
+  func tellChoice() {
+    let check = choiceCheck()
+    log.info("packet path: \(kernel.choice.path?.rawValue ?? "none"). \(kernel.choice.reason)")
+    if settings.dataPlane == .auto, kernel.choice.path == .user {
+      tell(Event(kind: "packetPath", message: check.message))
+    }
+  }
+
+  /// What an earlier run left to close tunnels of the kernel and that is still there.
+  private func leftProtectionCheck() -> API.Check? {
+    guard let complaint = kernel.leftProtection?.complaint else { return nil }
+    return API.Check(name: "locks of an earlier run", status: .warning, message: complaint)
   }
 
   private func choiceCheck() -> API.Check {
@@ -15,12 +34,20 @@ extension Engine {
     case .kernel:
       API.Check(name: name, status: .ok, message: "The kernel carries encrypted networks. \(reason)")
     case .user:
-      API.Check(name: name, status: .ok, message: "User space carries encrypted networks. \(reason)")
+      API.Check(name: name, status: .ok, message: "User space carries encrypted networks. \(reason)\(kernelCould)")
     case nil:
       API.Check(
         name: name, status: .warning,
         message: "Nothing carries encrypted networks here; those with --encryption off are not affected. \(reason)")
     }
+  }
+
+  /// What a host that goes on in user space is told of its kernel; empty if there is nothing to tell.
+  private var kernelCould: String {
+    guard kernel.choice.goesOn, let found = kernel.kernelAbilities else { return "" }
+    let lacks = found.obstacles(isV6: kernel.underlay.address.isV6).filter(\.key.isProtected)
+    guard lacks.isEmpty else { return " The kernel cannot carry all of them." }
+    return " The kernel could carry them, too: it does so after a start with --dataplane kernel, or after a reboot."
   }
 
   /// Only hosts that encrypt in the kernel speak both forms.
@@ -47,7 +74,7 @@ extension Engine {
   private func userPathChecks(_ userPath: UserPath) -> [API.Check] {
     let counters = userPath.path.counters()
     var checks: [API.Check] = []
-    if let failure = userPath.bindFailure {
+    if let failure = userPath.bindComplaint {
       checks.append(
         API.Check(
           name: "packet path socket", status: .failure,
@@ -60,27 +87,35 @@ extension Engine {
         message:
           "\(count) \(count == 1 ? "queue" : "queues"), each with a thread that sends and one that receives; AES-256-GCM by \(counters.provider)."
       ))
-    let taps = userPath.path.openNetworks.map { OverlayNames.tap($0) }
     checks.append(
       API.Check(
-        name: "packet path networks", status: .ok,
-        message: taps.isEmpty
-          ? "It carries no network." : "It carries \(taps.count) by \(taps.joined(separator: ", "))."))
+        name: "packet path networks", status: .ok, message: Self.networksSentence(userPath.path.openNetworks)))
     if counters.socketOverflows > 0 {
+      let lately = kernel.drops.overflowGrowth(counters.socketOverflows)
       checks.append(
         API.Check(
-          name: "packet path overflow", status: .warning,
+          name: "packet path overflow", status: lately > 0 ? .warning : .ok,
           message:
-            "\(counters.socketOverflows) datagrams came faster than this host could take them: it needs more CPU, or less load."
+            "\(counters.socketOverflows) datagrams came faster than this host could take them, \(lately) of them within the last hour: if these go on, it needs more CPU, or less load."
         ))
     }
-    return checks + API.Drop.list(counters.drops).map { dropCheck($0) }
+    let drops = counters.drops.filter { $0.value > 0 }.sorted { $0.key.rawValue < $1.key.rawValue }
+    return checks + drops.map { dropCheck($0.key, $0.value) }
   }
 
-  private func dropCheck(_ drop: API.Drop) -> API.Check {
-    let isTrouble = DropReason.allCases.first { $0.name == drop.reason }.map(Self.troubles.contains) ?? true
+  /// Up to five by name.
+  static func networksSentence(_ networks: [VNI]) -> String {
+    guard !networks.isEmpty else { return "It carries no network." }
+    let names = networks.prefix(5).map { OverlayNames.tap($0) }.joined(separator: ", ")
+    let more = networks.count > 5 ? " and \(networks.count - 5) more" : ""
+    return "It carries \(networks.count) by \(names)\(more)."
+  }
+
+  private func dropCheck(_ reason: DropReason, _ count: UInt64) -> API.Check {
+    let lately = kernel.drops.growth(reason, count)
     return API.Check(
-      name: "drops: \(drop.reason)", status: isTrouble ? .warning : .ok, message: "\(drop.count). \(drop.message)")
+      name: "drops: \(reason.name)", status: lately > 0 && Self.troubles.contains(reason) ? .warning : .ok,
+      message: "\(count), \(lately) of them within the last hour. \(reason.explanation)")
   }
 
   /// Reasons that no host and no guest of the pool gives in daily life.

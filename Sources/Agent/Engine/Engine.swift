@@ -40,6 +40,8 @@ package actor Engine {
   var forwardLimit = RateLimit<Int>(burst: 20, interval: .milliseconds(500))
   /// Why the gossip port cannot be had at the underlay's new address.
   private(set) var listenFailure: String?
+  var pathSocketNotice = FailureNotice()
+  var espInUDPNotice = FailureNotice()
   /// One command that changes whether this host is in a pool at a time.
   var isChangingPool = false
 
@@ -51,10 +53,11 @@ package actor Engine {
   ) async throws {
     let lock = try InstanceLock(state, socket: settings.socket)
     try MachineBinding.current().check(state)
-    let saved = try SavedState(state)
     let kernel = try KernelSide(underlay: settings.underlay, dataPlane: settings.dataPlane)
     let endpoint = Endpoint(address: kernel.underlay.address, port: settings.port)
     let socket = try GossipSocket(binding: endpoint)
+    // Last, as it draws a boot: a start that fails again and again writes none.
+    let saved = try SavedState(state)
     self.lock = lock
     self.settings = settings
     self.name = name
@@ -103,6 +106,7 @@ package actor Engine {
     try reactor.watch(lock.fileDescriptor, for: .read) { [lock] in lock.answer() }
     tryKernelSoon()
     log.info("weftd \(Agent.release)", metadata: ["host": "\(identity.hostID)", "underlay": "\(endpoint)"])
+    tellChoice()
     guard let papers = papersAtStart else {
       log.info("in no pool yet: run `weft pool init` here, or `weft pool join` with a token")
       becomeUnjoined()
@@ -242,7 +246,7 @@ extension Engine {
   /// - Returns: what changed. Nothing, if the new address cannot be listened on yet: the old one stays in force, and the
   ///   next look tries again.
   private func followUnderlay() -> KernelSide.UnderlayChange? {
-    defer { listenForESPInUDP() }
+    defer { listenForPackets() }
     guard let change = kernel.followUnderlay() else { return nil }
     switch change {
     case .address(let new):

@@ -34,8 +34,10 @@ extension KernelSide {
       if input.isProtectedGRE { protectedGRE[input.id] = input.vni }
       if input.encryption == .off { clearNetworks.insert(input.id) }
     }
-    protection?.close(greKeys: Set(protectedGRE.values))
+    protection?.close(greKeys: closedKeys)
   }
+
+  private var closedKeys: Set<VNI> { foreignGRE.union(protectedGRE.values) }
 
   /// Whether the network's frames must not go in clear, as its record or its tunnels say.
   func isProtected(_ id: NetworkID, _ inputs: [NetworkPlanInput]) -> Bool {
@@ -45,22 +47,44 @@ extension KernelSide {
         .contains { $0.kind == .vxlan(port: OverlayNames.protectedVXLANPort) }
   }
 
-  /// What an earlier run left to protect tunnels of the kernel goes when none of them is left.
-  func removeLeftProtection() {
-    guard let left = leftProtection else { return }
-    let isNeeded = observed.networks.contains { id, state in
-      state.tunnels.values.contains { !$0.isTAP && !isInClear(id, $0) }
-    }
-    if !isNeeded, left.remove().isEmpty { leftProtection = nil }
+  /// What an earlier run left to protect tunnels of the kernel goes when none of them is left, of whatever pool.
+  func removeLeftProtection(now: Instant) {
+    guard leftProtection != nil, !observed.networks.contains(where: { isKeptClosed($0.key, $0.value) }) else { return }
+    let isGone =
+      leftProtection?.remove(now: now, links: { try network.links() }, isInClear: { clearNetworks.contains($0) })
+      ?? true
+    if isGone { leftProtection = nil }
   }
 
-  /// Whether the frames of this tunnel of the kernel may go in clear, as far as is known.
-  private func isInClear(_ id: NetworkID, _ tunnel: TunnelState) -> Bool {
-    switch tunnel.kind {
-    case .vxlan(let port): port != OverlayNames.protectedVXLANPort
-    case .gre: clearNetworks.contains(id)
-    case .tap: true
+  /// Whether a tunnel of this pool's network, as last seen, may be one that must not carry frames in clear. Spares a dump.
+  private func isKeptClosed(_ id: NetworkID, _ state: NetworkState) -> Bool {
+    state.tunnels.values.contains { tunnel in
+      switch tunnel.kind {
+      case .vxlan(let port): port == OverlayNames.protectedVXLANPort
+      case .gre: !clearNetworks.contains(id)
+      case .tap: false
+      }
     }
+  }
+
+  /// At the end of a membership, behind the tunnels: keys of the pool go in any case, what closes only when no tunnel of
+  /// whatever pool can need it.
+  ///
+  /// - Parameter areTunnelsGone: all tunnels of this pool could be removed.
+  /// - Returns: what could not be taken away, one sentence each.
+  func removeProtection(areTunnelsGone: Bool) -> [String] {
+    userPath?.leave()
+    let need = LeftProtection.need({ try network.links() }, { clearNetworks.contains($0) })
+    let isFree = areTunnelsGone && need == nil
+    var failures: [String] = []
+    if let protection {
+      failures = protection.removeAll(keepsLocks: !isFree).map(\.description)
+    } else if leftProtection != nil, isFree {
+      failures = LeftProtection.removeAll().map(\.description)
+      if failures.isEmpty { leftProtection = nil }
+    }
+    if let need, protection != nil || leftProtection != nil { failures.append(need) }
+    return failures
   }
 
   /// After everything was carried out: the keys of networks whose tunnels are gone are free again.
@@ -70,7 +94,7 @@ extension KernelSide {
     for id in scope where !wanted.contains(id) && (observed.networks[id]?.tunnels ?? [:]).isEmpty {
       protectedGRE[id] = nil
     }
-    protection?.close(greKeys: Set(protectedGRE.values))
+    protection?.close(greKeys: closedKeys)
   }
 
   /// Tunnels that an earlier run left and whose key it closed stay closed for as long as they stand.
@@ -80,6 +104,13 @@ extension KernelSide {
       for tunnel in state.tunnels.values where tunnel.remote != nil && protection.isClosed(tunnel.vni) {
         protectedGRE[id] = tunnel.vni
       }
+    }
+    foreignGRE = []
+    for link in links.values where network(ofDevice: link.index) == nil {
+      guard let gre = link.gre, link.mustStayClosed({ clearNetworks.contains($0) }),
+        let key = VNI(gre.inputKey ?? gre.outputKey ?? 0), protection.isClosed(key)
+      else { continue }
+      foreignGRE.insert(key)
     }
   }
 }

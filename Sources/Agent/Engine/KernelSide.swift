@@ -26,8 +26,12 @@ final class KernelSide {
   let espInUDP: ESPInUDPListener?
   /// What an earlier run that encrypted in the kernel may have left there; nil once it is gone.
   var leftProtection: LeftProtection?
+  /// What the packet path in user space dropped lately.
+  var drops = DropWatch()
   /// The encrypted networks by GRE that stand here or did a moment ago.
   var protectedGRE: [NetworkID: VNI] = [:]
+  /// The closed keys of tunnels by GRE that are not this pool's.
+  var foreignGRE: Set<VNI> = []
   /// Networks that are known to be in clear.
   var clearNetworks: Set<NetworkID> = []
   /// As this host's record tells them.
@@ -52,11 +56,15 @@ final class KernelSide {
     underlay = try network.underlay(wanted)
     let isV6 = underlay.address.isV6
     // Frames stand still while an agent that carries them itself starts: it tries what it does not need later.
-    let hasTAPs = try dataPlane == .user && Self.hasTAPs(network)
-    let tried = hasTAPs ? nil : KernelAbilities.probe(dataPlane == .user ? .clear : .usable)
+    let hasTAPs = try dataPlane != .kernel && Self.hasTAPs(network)
     var userPath: UserPath?
-    choice = PathChoice(dataPlane, kernel: tried?.obstacles(isV6: isV6) ?? [:]) { [underlay] in
+    if hasTAPs, dataPlane == .auto { userPath = Self.openUserPath(at: underlay.address).path }
+    let goesOn = userPath != nil
+    let isTriedLater = goesOn || (hasTAPs && dataPlane == .user)
+    let tried = isTriedLater ? nil : KernelAbilities.probe(dataPlane == .user ? .clear : .usable)
+    choice = PathChoice(dataPlane, kernel: tried?.obstacles(isV6: isV6) ?? [:], goesOn: goesOn) { [underlay] in
       if let error = tried?.tap { return error.description }
+      if userPath != nil { return nil }
       let result = Self.openUserPath(at: underlay.address)
       userPath = result.path
       return result.obstacle
@@ -189,8 +197,8 @@ final class KernelSide {
   func refresh(_ inputs: [NetworkPlanInput], host: HostID) throws {
     let (wanted, _) = desired(inputs, host)
     observed = try applier.observe(wanted: wanted)
-    noteProtectedGRE()
     _ = try refreshLinks()
+    noteProtectedGRE()
   }
 
   private func desired(
@@ -259,7 +267,7 @@ final class KernelSide {
       }
     }
     liftAfter(inputs, scope)
-    removeLeftProtection()
+    removeLeftProtection(now: now)
     return outcome
   }
 
@@ -306,6 +314,7 @@ final class KernelSide {
       observed.networks[id]?.tunnelEntries[mac] = vtep
       if let name = links[vxlan]?.name { observed.networks[id]?.bridgeEntries[mac] = BridgeEntry(port: name) }
     } else if let tap = tunnels.tap, let name = links[tap]?.name, let vni = OverlayNames.vni(ofTAP: name) {
+      guard userPath?.carries(vni, by: name) == true else { return false }
       userPath?.path.setRemote(mac, vtep, in: vni)
       userPath?.path.publish()
       observed.networks[id]?.tunnelEntries[mac] = vtep
@@ -414,8 +423,17 @@ final class KernelSide {
   func take(_ new: Underlay) {
     isUnderlayGone = false
     underlay = new
-    // What cannot be had now is tried again with each look at the networks, which tell of it.
-    try? userPath?.bind(to: new.address)
+    followUserPath()
+  }
+
+  /// The packet path in user space stands at this host's address, whatever it is now; what failed is tried again. Called
+  /// with each look at the underlay.
+  func followUserPath() {
+    guard let userPath else { return }
+    userPath.protection.move(to: underlay.address)
+    // Why not is told by `bindFailure`.
+    try? userPath.bind(to: underlay.address)
+    userPath.path.publish()
   }
 
   /// `--underlay` names an address, so no other one can take its place.
@@ -457,15 +475,11 @@ final class KernelSide {
       var failures = outcome.errors.values.flatMap { $0 }
       let exempted = firewall.end()
       if !exempted.isEmpty { failures += BridgeNetfilter.exempt(bridges: [], gone: exempted) }
-      // What keeps frames from going in clear goes behind the tunnels.
-      if failures.isEmpty {
-        failures += protection?.removeAll() ?? leftProtection?.remove() ?? []
-        userPath?.protection.removeAll()
-      }
+      let areTunnelsGone = failures.isEmpty
       protectedGRE = [:]
-      return failures.map { "\($0)" }.sorted()
+      return (failures.map(\.description) + removeProtection(areTunnelsGone: areTunnelsGone)).sorted()
     } catch {
-      return ["\(error)"]
+      return ["\(error)"] + removeProtection(areTunnelsGone: false)
     }
   }
 

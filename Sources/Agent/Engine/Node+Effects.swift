@@ -59,7 +59,7 @@ extension Node {
         around.tell(
           Event(
             kind: "hostAgentDown",
-            message: "The agent of host \(name) is silent but its kernel answers: its traffic goes on.", host: name))
+            message: "The agent of host \(name) is silent but its kernel answers: \(fateOfTraffic(host)).", host: name))
         // If it is this host that is not wanted any more, the other one says so.
         if let endpoint = endpoint(of: host) { around.send(.sync(host, at: endpoint)) }
       case .dead:
@@ -69,6 +69,12 @@ extension Node {
       case .left: around.tell(Event(kind: "hostLeft", message: "Host \(name) leaves the pool.", host: name))
       }
     }
+  }
+
+  /// What becomes of the traffic of a host whose agent is silent.
+  func fateOfTraffic(_ host: HostID) -> String {
+    capabilities(of: host).contains(.userSpace)
+      ? "its encrypted traffic stands still until weftd runs there" : "its traffic goes on"
   }
 
   func perform(_ effects: [Registry.Effect], now: Instant) {

@@ -7,13 +7,20 @@ import Wire
 
 // Where this host sends frames, as it really stands.
 extension Node {
-  /// nil if the network does not stand here.
+  /// nil if the network does not stand here: another one may have its VNI.
   func forwarding(of network: NetworkView) -> API.Forwarding? {
     let kernel = around.kernel
-    guard kernel.mechanism(network.encapsulation, network.encryption)?.isInUserSpace == true else {
-      return kernel.observed.networks[network.id].map { API.Forwarding($0) }
+    guard let mechanism = kernel.mechanism(network.encapsulation, network.encryption),
+      let state = kernel.observed.networks[network.id], state.bridge != nil
+    else { return nil }
+    if case .conflict = network.state { return nil }
+    guard mechanism.isInUserSpace else {
+      // By GRE there is no tunnel as long as there is no other host.
+      return network.encapsulation == .gre || !state.tunnels.isEmpty ? API.Forwarding(state) : nil
     }
-    guard let path = kernel.userPath?.path, let forwarding = path.forwarding(of: network.vni) else { return nil }
+    guard let path = kernel.userPath?.path, let forwarding = path.forwarding(of: network.vni),
+      state.tunnels[forwarding.network.tap]?.isTAP == true
+    else { return nil }
     return API.Forwarding(
       path: .user, flood: forwarding.flood.sorted().map(\.description),
       entries: API.ForwardingEntry.list(forwarding.remotes),

@@ -259,6 +259,11 @@ extension Node {
   /// Everything is dumped, compared and repaired: at start, after lost events, and every 30 s.
   func reconcileAll(_ now: Instant) {
     underlayMayHaveChanged(now)
+    // Networks that the packet path lost are looked at below, and made anew.
+    for problem in around.kernel.userPath?.takeProblems() ?? [] { around.log.warning("\(problem)") }
+    if let counters = around.kernel.userPath?.path.counters() {
+      around.kernel.drops.note(counters.drops, overflows: counters.socketOverflows, now: now)
+    }
     do {
       let ends = tunnelEnds
       let inputs = registry.networks.map { planInput($0, ends) }
@@ -273,6 +278,7 @@ extension Node {
     adoptPorts(now)
     for network in registry.networks { staleNetworks.insert(network.id) }
     for network in around.kernel.observed.networks.keys { staleNetworks.insert(network) }
+    around.kernel.removeLeftProtection(now: now)
     exemptBridges(isCheck: true, now: now)
   }
 

@@ -15,7 +15,7 @@ extension Node {
     keys = DataPathKeys(
       core: Associations(host: identity.hostID, boot: boot, local: local, seed: system.next()))
     do {
-      let found = try associations.adopt(local: local)
+      let found = try associations.adopt(local: local, owner: SAOwner(pool: trust.pool, host: identity.hostID))
       perform(keys?.core.adopt(found, now: now), now: now)
     } catch {
       around.log.error("\(error)")

@@ -121,7 +121,8 @@ extension Node {
     for host in hosts {
       switch host.state {
       case .agentDown:
-        problems.append("The agent of host \(host.name) is silent: start weftd there; its traffic goes on.")
+        let fate = HostID(host.id).map { fateOfTraffic($0) } ?? "its traffic goes on"
+        problems.append("The agent of host \(host.name) is silent: start weftd there; \(fate).")
       case .dead: problems.append("Host \(host.name) is dead: start it again, or evict it if it is gone for good.")
       case .alive, .suspect, .left, .evicted: break
       }

@@ -13,17 +13,34 @@ struct PathChoice: Equatable {
   let obstacles: [Mechanism: String]
   /// Why this path and not the other, for people.
   let reason: String
+  /// User space was chosen only since an earlier run carried encrypted networks there and its TAPs stand.
+  let goesOn: Bool
 
   private static let kernelWays = Mechanism.allCases.filter { $0.isProtected && !$0.isInUserSpace }
   private static let userWays = Mechanism.allCases.filter(\.isInUserSpace)
 
+  private static let goingOn =
+    "An earlier run of weftd carried encrypted networks in user space and its TAPs stand, so this one goes on with them."
+  private static let advice = "Start weftd with --dataplane auto, which lets user space carry what the kernel cannot."
+
   /// - Parameters:
   ///   - kernel: what the kernel lacks for its ways; empty if they were not tried.
+  ///   - goesOn: TAPs of an earlier run stand, and the packet path in user space works: their frames do not wait until
+  ///     the kernel was tried.
   ///   - userObstacle: why the packet path in user space does not work here; nil if it does. Asked only if it matters.
-  init(_ wanted: Settings.DataPlane, kernel: [Mechanism: String], userObstacle: () -> String?) {
+  init(
+    _ wanted: Settings.DataPlane, kernel: [Mechanism: String], goesOn: Bool = false, userObstacle: () -> String?
+  ) {
     let asked = "weftd was started with --dataplane \(wanted.rawValue)."
+    self.goesOn = goesOn && wanted == .auto
     var obstacles: [Mechanism: String] = [:]
-    for way in Self.kernelWays { obstacles[way] = wanted == .user ? asked : kernel[way] }
+    for way in Self.kernelWays {
+      switch wanted {
+      case .auto: obstacles[way] = self.goesOn ? Self.goingOn : kernel[way]
+      case .kernel: obstacles[way] = kernel[way].map { "\(Self.advice) \($0)" }
+      case .user: obstacles[way] = asked
+      }
+    }
     let noKernel = Self.kernelWays.compactMap { obstacles[$0] }.distinct.joined(separator: " ")
     let canKernel = Self.kernelWays.contains { obstacles[$0] == nil }
     let noUser: String? =
@@ -42,6 +59,7 @@ struct PathChoice: Equatable {
     self.obstacles = obstacles
     reason =
       switch (wanted, noUser) {
+      case (.auto, nil) where self.goesOn: Self.goingOn
       case (.auto, nil): "The kernel cannot carry all encrypted networks. \(noKernel)"
       case (.auto, let noUser?) where !noKernel.isEmpty:
         "\(noKernel) The packet path in user space does not work either. \(noUser)"

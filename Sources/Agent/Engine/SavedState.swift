@@ -21,19 +21,21 @@ struct SavedState {
       identity = HostIdentity()
       try state.write(.identity, identity.encoded)
     }
-    boot = try BootCounter.advance(state)
     if let bytes = try state.read(.tokens) {
       ledger = try TokenLedger(encoded: bytes, now: Reactor.now())
     } else {
       ledger = TokenLedger()
     }
+    papers = try Self.papers(state)
+    // Behind all that can be wrong with the files.
+    boot = try BootCounter.advance(state)
+  }
+
+  private static func papers(_ state: StateDirectory) throws -> Node.Papers? {
     let certificates = try state.read(.certificate)
     let trust = try state.read(.trust)
     let records = try state.read(.poolRecords)
-    if certificates == nil, trust == nil, records == nil {
-      papers = nil
-      return
-    }
+    if certificates == nil, trust == nil, records == nil { return nil }
     // A member has all three; what is missing was lost, and is not taken for "in no pool".
     guard let certificates else { throw SavedStateError.missing(.certificate, in: state.path) }
     guard let trust else { throw SavedStateError.missing(.trust, in: state.path) }
@@ -45,7 +47,7 @@ struct SavedState {
     let (peers, seeds) = try content(of: .peers) { try PeerAddress.decode(peerFile) }
     let authorities = try state.read(.authority) ?? []
     let floors = try state.read(.floors) ?? []
-    papers = Node.Papers(
+    return Node.Papers(
       trust: try PoolTrust(encoded: trust),
       certificates: try OwnCertificates(encoded: certificates),
       authorities: try content(of: .authority) { try AuthorityFile.decode(authorities) },

@@ -72,6 +72,7 @@ package final class OverlayApplier {
         switch try step(change) {
         case .entry(let entry): run.entries.append((entry, change))
         case .none: run.done.append(change)
+        case .untaken: continue
         case .device:
           flush(&run)
           try applyDevice(change)
@@ -145,6 +146,8 @@ package final class OverlayApplier {
     case entry(FDBChange)
     /// Of the kernel's nothing is to be done.
     case none
+    /// The packet path does not carry the network now: the entry comes again once it does.
+    case untaken
     case device
   }
 
@@ -153,10 +156,13 @@ package final class OverlayApplier {
     if let tunnel = change.tunnelToAll, let vni = OverlayNames.vni(ofTAP: tunnel), let path = userPath?.path {
       switch change {
       case .setRemote(let mac, let vtep, _):
+        guard userPath?.carries(vni, by: tunnel) == true else { return .untaken }
         let port = try index(tunnel)
         path.setRemote(mac, vtep, in: vni)
         return .entry(.setPort(mac, port: port))
-      case .addFlood(let vtep, _): path.addFlood(vtep, in: vni)
+      case .addFlood(let vtep, _):
+        guard userPath?.carries(vni, by: tunnel) == true else { return .untaken }
+        path.addFlood(vtep, in: vni)
       case .removeFlood(let vtep, _): path.removeFlood(vtep, in: vni)
       case .removeTunnelEntry(let mac, _): path.removeRemote(mac, in: vni)
       default: break
@@ -202,7 +208,7 @@ package final class OverlayApplier {
         case .tap(let encapsulation): try ensureTAP(tunnel, encapsulation)
         }
     case .removeTunnel(let name, let alias, _), .removeBridge(let name, let alias):
-      if let vni = OverlayNames.vni(ofTAP: name) { userPath?.close(vni) }
+      if case .removeTunnel = change { try closePath(name, alias) }
       try kernel.deleteLink(named: name, alias: alias.description)
       indices[name] = nil
     case .setRemote, .setPort, .addFlood, .removeFlood, .startFlooding, .stopFlooding, .removeTunnelEntry,
@@ -213,6 +219,13 @@ package final class OverlayApplier {
 }
 
 extension OverlayApplier {
+  /// The network of this TAP, if the device is the one that it was given; else whoever has it keeps it.
+  private func closePath(_ tap: String, _ alias: OverlayAlias) throws(KernelError) {
+    guard let vni = OverlayNames.vni(ofTAP: tap), let userPath, userPath.carries(vni, by: tap) else { return }
+    if let link = try kernel.link(named: tap), link.alias != alias.description { return }
+    userPath.close(vni)
+  }
+
   private func ensureTAP(_ tunnel: TunnelState, _ encapsulation: Encapsulation) throws(KernelError) -> Int32 {
     let ensured = try kernel.ensureTAP(TAPSpec(tunnel))
     var isNew = false

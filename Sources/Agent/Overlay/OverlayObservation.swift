@@ -52,7 +52,9 @@ struct OverlayObservation {
       bridgeOwners[link.index] = alias.network
     } else if let tunnel = tunnel(link, mac, alias) {
       network.tunnels[link.name] = tunnel
-      if tunnel.isTAP, let forwarding = userPath?.path.forwarding(of: tunnel.vni) {
+      if tunnel.isTAP, let forwarding = userPath?.path.forwarding(of: tunnel.vni),
+        forwarding.network.tap == link.name
+      {
         network.flood.formUnion(forwarding.flood)
         network.tunnelEntries.merge(forwarding.remotes) { $1 }
       }

@@ -13,6 +13,10 @@ final class UserPath {
   private(set) var local: VTEP?
   /// Why it is bound to no address.
   private(set) var bindFailure: DataPathError?
+  /// The same as a sentence that says what to do.
+  var bindComplaint: String? { bindFailure.map { "\(KernelError($0)) It is tried again within 30 s." } }
+  /// The networks that it was given, each with its TAP.
+  private var taps: [VNI: String] = [:]
 
   init(_ settings: DataPath.Settings = .init()) throws(DataPathError) {
     path = try DataPath(settings)
@@ -26,8 +30,9 @@ final class UserPath {
     do throws(DataPathError) {
       try path.bind(to: address)
     } catch {
-      bindFailure = error
-      throw error
+      let failure = error.withHolder(of: address, path.settings.port)
+      bindFailure = failure
+      throw failure
     }
     local = address
     bindFailure = nil
@@ -41,22 +46,37 @@ final class UserPath {
     if isNew { path.close(tunnel.vni) }
     try path.open(
       PathNetwork(vni: tunnel.vni, encapsulation: encapsulation, tap: tunnel.name, mtu: tunnel.mtu))
+    taps[tunnel.vni] = tunnel.name
     path.publish()
   }
 
+  /// Whether it was given the network with this TAP.
+  func carries(_ vni: VNI, by tap: String) -> Bool { taps[vni] == tap }
+
   func close(_ vni: VNI) {
+    taps[vni] = nil
     path.close(vni)
     path.publish()
+  }
+
+  /// At the end of a membership: nothing of the pool is carried any more, and none of its keys stays.
+  func leave() {
+    for vni in path.openNetworks { path.close(vni) }
+    taps = [:]
+    protection.removeAll()
   }
 
   /// Takes up what the path met; networks that it lost are found by the next look.
   ///
   /// - Returns: sentences for the log.
   func takeProblems() -> [String] {
-    path.problems().map { problem in
+    let problems = path.problems()
+    if !problems.isEmpty { path.publish() }
+    return problems.map { problem in
       switch problem {
-      case .tapGone(_, let name, let code):
-        "The TAP \(name) is gone (errno \(code)); it is made anew if its network is still wanted."
+      case .tapGone(let vni, let name, let code):
+        taps[vni] = nil
+        return "The TAP \(name) is gone (errno \(code)); it is made anew if its network is still wanted."
       }
     }
   }
@@ -79,6 +99,16 @@ extension Encapsulation {
       case .vxlan: .vxlan
       case .gre: .gre
       }
+  }
+}
+
+extension DataPathError {
+  /// With the program that has the port, where that is why.
+  fileprivate func withHolder(of address: VTEP, _ port: UInt16) -> DataPathError {
+    guard case .refused(let operation, let object, EADDRINUSE) = self,
+      let holder = UDPPortHolder.find(address, port)
+    else { return self }
+    return .refused(operation: operation, object: object + holder, code: EADDRINUSE)
   }
 }
 

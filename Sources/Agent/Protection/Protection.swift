@@ -39,6 +39,8 @@ final class Protection: SADatabase {
   /// Why the last SA or policy could not be set up.
   private(set) var lastError: KernelError?
   var lastRefusal: String? { lastError?.description }
+  /// Whose the SAs of this run are.
+  private var owner: SAOwner?
 
   init(_ abilities: KernelAbilities.Protection) throws(KernelError) {
     let xfrm = try KernelXFRM()
@@ -249,7 +251,9 @@ final class Protection: SADatabase {
     return sighting
   }
 
-  func adopt(local: VTEP) throws(KernelError) -> [AdoptedAssociation] {
+  func adopt(local: VTEP, owner: SAOwner) throws(KernelError) -> [AdoptedAssociation] {
+    if let old = self.owner, old != owner, let failure = removeAll(keepsLocks: true).first { throw failure }
+    self.owner = owner
     policies = ProtectionPolicies()
     inboundSPIs = [:]
     standing = [:]
@@ -334,8 +338,9 @@ final class Protection: SADatabase {
 
   /// Takes everything of ours away, what closes last.
   ///
+  /// - Parameter keepsLocks: only what opens goes: SAs and the policies that use them.
   /// - Returns: what could not be taken away.
-  func removeAll() -> [KernelError] {
+  func removeAll(keepsLocks: Bool = false) -> [KernelError] {
     var failures: [KernelError] = []
     do throws(KernelError) {
       let all = try xfrm.policies()
@@ -344,8 +349,10 @@ final class Protection: SADatabase {
       for (state, _) in try xfrm.states() {
         try xfrm.remove(source: state.source, destination: state.destination, spi: state.spi)
       }
-      failures += xfrm.remove(all.filter(\.isBlock)).map(\.error)
-      try filter?.remove()
+      if !keepsLocks {
+        failures += xfrm.remove(all.filter(\.isBlock)).map(\.error)
+        try filter?.remove()
+      }
     } catch {
       failures.append(error)
     }

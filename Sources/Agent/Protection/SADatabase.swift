@@ -1,4 +1,5 @@
 import Associations
+import Trust
 import Wire
 
 /// Where the SAs of this host stand and are used (the SAD of RFC 4301 section 4.4.2): the kernel, or the packet path in
@@ -7,9 +8,9 @@ protocol SADatabase: AnyObject {
   /// Why the last SA could not be set up.
   var lastRefusal: String? { get }
 
-  /// What stands from before, between this address and others; what is of another address goes. Nothing is opened or
-  /// closed by it.
-  func adopt(local: VTEP) throws -> [AdoptedAssociation]
+  /// What stands from before, between this address and others; what is of another address, or was made for another
+  /// owner in this run, goes. Nothing else is opened or closed by it.
+  func adopt(local: VTEP, owner: SAOwner) throws -> [AdoptedAssociation]
 
   /// Adds an inbound SA and lets its frames in.
   ///
@@ -35,6 +36,12 @@ protocol SADatabase: AnyObject {
   ///   - known: all SAs that should stand.
   ///   - isInUse: whether an outbound one of them is what frames should go by.
   func repair(_ sighting: SASighting, known: [Association], isInUse: (Association) -> Bool)
+}
+
+/// As whom this host has SAs: keys of one pool, or of one identity, are never used as another's.
+struct SAOwner: Hashable {
+  var pool: PoolID
+  var host: HostID
 }
 
 /// How an SA is known where it stands (RFC 4301 section 4.1).

@@ -11,6 +11,8 @@ final class UserProtection: SADatabase {
   /// How those that were are known.
   private var names: [Place: SAName] = [:]
   private(set) var lastRefusal: String?
+  /// Whose the SAs are.
+  private var owner: SAOwner?
 
   /// How the packet path knows an SA.
   private struct Place: Hashable {
@@ -35,11 +37,11 @@ final class UserProtection: SADatabase {
   init(_ path: DataPath) { self.path = path }
 
   /// What stands if this agent became another member without a new process; a new process starts with nothing.
-  func adopt(local: VTEP) -> [AdoptedAssociation] {
-    let isMoved = self.local.map { $0 != local } ?? false
-    self.local = local
+  func adopt(local: VTEP, owner: SAOwner) -> [AdoptedAssociation] {
+    let isOfOther = self.local.map { $0 != local } ?? false || self.owner.map { $0 != owner } ?? false
+    (self.local, self.owner) = (local, owner)
     names = [:]
-    guard !isMoved else {
+    guard !isOfOther else {
       removeAll()
       return []
     }
@@ -48,6 +50,21 @@ final class UserProtection: SADatabase {
         local: local, remote: $0.vtep, spi: $0.spi, direction: $0.direction == .inbound ? .inbound : .outbound,
         isInUse: $0.isInUse)
     }
+  }
+
+  /// This host has another address. No host takes what the SAs of the one before would send from here, so nothing goes
+  /// by them any more.
+  func move(to local: VTEP) {
+    guard let old = self.local, old != local else { return }
+    // Those that are known by their place alone are of the old address.
+    for association in path.associations where names[Place(association)] == nil {
+      names[Place(association)] = name(of: association)
+    }
+    self.local = local
+    for association in path.associations where association.direction == .outbound && association.isInUse {
+      path.useOutbound(nil, to: association.vtep)
+    }
+    path.publish()
   }
 
   func install(_ association: Association, key: [UInt8], inUDP: Bool = true) -> InstallOutcome {

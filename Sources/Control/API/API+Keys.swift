@@ -28,8 +28,8 @@ extension API {
     package var replayed: UInt64
     /// Packets dropped since they were not what the other host sealed.
     package var integrityFailures: UInt64
-    /// What user space dropped of the traffic with the host since this agent started, by reason; empty where the kernel
-    /// carries it.
+    /// What user space dropped of the traffic with the host, by reason; empty where the kernel carries it. Begins anew
+    /// when the agent starts, and when the packet path forgot the host meanwhile.
     package var drops: [Drop]
 
     package init(

@@ -2,9 +2,9 @@ import Glibc
 import Wire
 
 /// Which program has a UDP port of the calling thread's network namespace, for the sentence that says so.
-enum UDPPortHolder {
+package enum UDPPortHolder {
   /// As in ", which charon (process 123) has"; nil if it is none that can be seen, as where the kernel itself has it.
-  static func find(_ address: IPAddress, _ port: UInt16) -> String? {
+  package static func find(_ address: IPAddress, _ port: UInt16) -> String? {
     for inode in sockets(address, port) {
       guard let process = process(having: "socket:[\(inode)]") else { continue }
       let name = TextFile.lines("/proc/\(process)/comm").first ?? "a program"

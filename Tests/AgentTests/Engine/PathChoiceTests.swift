@@ -8,6 +8,9 @@ import Testing
   private static let noESP: [Mechanism: String] = [.kernelVXLANInESP: "No ESP.", .kernelGREInESP: "No ESP."]
   private static let noGRE: [Mechanism: String] = [.kernelGREInESP: "No GRE.", .kernelGREInClear: "No GRE."]
 
+  private static let advice =
+    "Start weftd with --dataplane auto, which lets user space carry what the kernel cannot."
+
   struct Case: Sendable, CustomTestStringConvertible {
     var wanted: Settings.DataPlane
     var kernel: [Mechanism: String]
@@ -47,12 +50,12 @@ import Testing
       ways: inKernel),
     Case(
       wanted: .kernel, kernel: noGRE, user: nil, path: .kernel,
-      reason: "weftd was started with --dataplane kernel. No GRE.", ways: [.kernelVXLANInESP],
-      greObstacle: "No GRE. weftd was started with --dataplane kernel."),
+      reason: "weftd was started with --dataplane kernel. \(advice) No GRE.", ways: [.kernelVXLANInESP],
+      greObstacle: "\(advice) No GRE. weftd was started with --dataplane kernel."),
     Case(
       wanted: .kernel, kernel: noESP, user: nil, path: nil,
-      reason: "weftd was started with --dataplane kernel. No ESP.", ways: [],
-      greObstacle: "No ESP. weftd was started with --dataplane kernel."),
+      reason: "weftd was started with --dataplane kernel. \(advice) No ESP.", ways: [],
+      greObstacle: "\(advice) No ESP. weftd was started with --dataplane kernel."),
     Case(
       wanted: .user, kernel: [:], user: nil, path: .user, reason: "weftd was started with --dataplane user.",
       ways: inUserSpace),
@@ -73,6 +76,16 @@ import Testing
       Mechanism.choose(.gre, .required, from: ways) == nil
       ? Mechanism.obstacle(to: .gre, .required, in: choice.obstacles) : nil
     #expect(obstacle == `case`.greObstacle)
+  }
+
+  @Test func aRunGoesOnWithTheTAPsOfTheOneBeforeOnlyIfThatIsLeftToIt() {
+    let choice = PathChoice(.auto, kernel: [:], goesOn: true) { nil }
+    #expect(choice.path == .user && choice.goesOn && choice.reason.contains("its TAPs stand"))
+    #expect(Set(choice.obstacles.keys) == Self.inKernel)
+    for wanted in [Settings.DataPlane.kernel, .user] {
+      let other = PathChoice(wanted, kernel: [:], goesOn: true) { nil }
+      #expect(!other.goesOn && other.path?.rawValue == wanted.rawValue)
+    }
   }
 
   @Test func userSpaceIsTriedOnlyWhereItMatters() {

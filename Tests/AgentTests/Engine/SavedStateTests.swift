@@ -155,6 +155,7 @@ import Wire
       #expect(throws: (any Error).self) { try SavedState(directory) }
       let after = contents()
       #expect(after[file.name] == before[file.name] && after["identity"] == before["identity"])
+      #expect(after["boot"] == before["boot"], "a start that fails draws none")
     }
   }
 }

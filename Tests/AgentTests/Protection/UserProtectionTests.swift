@@ -1,6 +1,7 @@
 import Associations
 import DataPath
 import Testing
+import Trust
 import Wire
 
 @testable import Agent
@@ -9,13 +10,14 @@ import Wire
 @Suite struct UserProtectionTests {
   private static let local = VTEP.v4(0xc000_0201)
   private static let remote = VTEP.v4(0xc000_0202)
+  private static let owner = SAOwner(pool: PoolID(high: 1, low: 1), host: HostID(high: 3, low: 3))
   private let path: DataPath
   private let protection: UserProtection
 
   init() throws {
     path = try DataPath(.init(queues: 1))
     protection = UserProtection(path)
-    _ = protection.adopt(local: Self.local)
+    _ = protection.adopt(local: Self.local, owner: Self.owner)
   }
 
   private func association(
@@ -91,11 +93,41 @@ import Wire
     defer { path.stop() }
     #expect(protection.install(try association(.inbound, 0x1001), key: key(1)) == .done)
     #expect(protection.switchOutbound(to: try association(.outbound, 0x1002), key: key(2)) == .done)
-    let adopted = protection.adopt(local: Self.local)
+    let adopted = protection.adopt(local: Self.local, owner: Self.owner)
     #expect(
       adopted.map(\.direction) == [.inbound, .outbound]
         && adopted.allSatisfy { $0.isInUse && $0.remote == Self.remote })
     #expect(protection.look().stands(try association(.inbound, 0x1001)))
-    #expect(protection.adopt(local: .v4(0xc000_0209)).isEmpty && path.associations.isEmpty)
+    #expect(protection.adopt(local: .v4(0xc000_0209), owner: Self.owner).isEmpty && path.associations.isEmpty)
+  }
+
+  @Test(
+    "Keys of another pool or identity are never taken over",
+    arguments: [
+      SAOwner(pool: PoolID(high: 1, low: 2), host: owner.host),
+      SAOwner(pool: owner.pool, host: HostID(high: 3, low: 4)),
+    ])
+  func anotherOwner(_ other: SAOwner) throws {
+    defer { path.stop() }
+    #expect(protection.install(try association(.inbound, 0x1001), key: key(1)) == .done)
+    #expect(protection.switchOutbound(to: try association(.outbound, 0x1002), key: key(2)) == .done)
+    #expect(protection.adopt(local: Self.local, owner: other).isEmpty && path.associations.isEmpty)
+  }
+
+  @Test func nothingGoesByTheSAsOfAnAddressThatThisHostHasLeft() throws {
+    defer { path.stop() }
+    let (inbound, outbound) = (try association(.inbound, 0x1001), try association(.outbound, 0x1002))
+    #expect(protection.install(inbound, key: key(1)) == .done)
+    #expect(protection.switchOutbound(to: outbound, key: key(2)) == .done)
+    protection.move(to: Self.local)
+    #expect(outboundInUse == outbound.spi, "it is where it was")
+    protection.move(to: .v4(0xc000_0209))
+    #expect(outboundInUse == nil)
+    #expect(protection.look().stands(inbound) && protection.look().stands(outbound), "until the core removes them")
+    var next = try association(.outbound, 0x1003)
+    next.local = .v4(0xc000_0209)
+    #expect(protection.switchOutbound(to: next, key: key(3)) == .done && outboundInUse == next.spi)
+    protection.remove(outbound)
+    #expect(outboundInUse == next.spi && protection.look().stands(next))
   }
 }

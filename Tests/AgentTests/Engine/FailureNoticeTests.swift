@@ -1,0 +1,43 @@
+import DataPath
+import Testing
+import Wire
+
+@testable import Agent
+
+@Suite struct FailureNoticeTests {
+  @Test func aFailureIsToldOnceAndItsEndToo() {
+    var notice = FailureNotice()
+    #expect(notice.turn(nil) == nil)
+    #expect(notice.turn("a") == .began("a"))
+    #expect(notice.turn("b") == nil)
+    #expect(notice.turn(nil) == .ended)
+    #expect(notice.turn(nil) == nil)
+  }
+
+  @Test func oldDropsAreNoTroubleOfToday() {
+    var (watch, count) = (DropWatch(), UInt64(5))
+    func at(_ minutes: Int) -> Instant { Instant(nanoseconds: 1) + .seconds(minutes * 60) }
+    func lately() -> UInt64 { watch.growth(.integrity, count) }
+    #expect(lately() == 5, "since the start")
+    watch.note([.integrity: count], overflows: 0, now: at(0))
+    count = 8
+    for minute in 1..<30 { watch.note([.integrity: count], overflows: 0, now: at(minute)) }
+    #expect(lately() == 3)
+    watch.note([.integrity: count], overflows: 0, now: at(30))
+    count = 9
+    #expect(lately() == 4, "still within the hour")
+    watch.note([.integrity: count], overflows: 0, now: at(60))
+    #expect(lately() == 1)
+    watch.note([.integrity: count], overflows: 0, now: at(90))
+    #expect(lately() == 0)
+    count = 2
+    #expect(lately() == 2, "it began anew")
+  }
+
+  @Test func oneOfManyNetworksIsNotLookedForInALongLine() {
+    let networks = (1...200).compactMap { VNI(UInt32($0)) }
+    #expect(Engine.networksSentence(networks) == "It carries 200 by wt1, wt2, wt3, wt4, wt5 and 195 more.")
+    #expect(Engine.networksSentence(Array(networks.prefix(1))) == "It carries 1 by wt1.")
+    #expect(Engine.networksSentence([]) == "It carries no network.")
+  }
+}
