@@ -120,6 +120,7 @@ extension Engine {
 
   /// Reasons that no host and no guest of the pool gives in daily life.
   private static let troubles: Set<DropReason> = [
-    .sendFailed, .sequenceExhausted, .wrongPeer, .integrity, .malformedESP, .wrongPort, .malformedTunnel,
+    .sendFailed, .sequenceExhausted, .sealingFailed, .wrongPeer, .integrity, .malformedESP, .wrongPort,
+    .malformedTunnel,
   ]
 }

@@ -11,6 +11,8 @@ final class UserProtection: SADatabase {
   /// How those that were are known.
   private var names: [Place: SAName] = [:]
   private(set) var lastRefusal: String?
+  /// Those that were made for an address that this host has left. No other member takes them over.
+  private var abandoned: Set<Place> = []
   /// Whose the SAs are.
   private var owner: SAOwner?
 
@@ -45,6 +47,8 @@ final class UserProtection: SADatabase {
       removeAll()
       return []
     }
+    for place in abandoned { take(away: place) }
+    path.publish()
     return path.associations.sorted { $0.spi.value < $1.spi.value }.map {
       AdoptedAssociation(
         local: local, remote: $0.vtep, spi: $0.spi, direction: $0.direction == .inbound ? .inbound : .outbound,
@@ -61,6 +65,7 @@ final class UserProtection: SADatabase {
       names[Place(association)] = name(of: association)
     }
     self.local = local
+    abandoned.formUnion(path.associations.map { Place($0) })
     for association in path.associations where association.direction == .outbound && association.isInUse {
       path.useOutbound(nil, to: association.vtep)
     }
@@ -90,6 +95,7 @@ final class UserProtection: SADatabase {
     }
     path.publish()
     names[Place(association)] = SAName(association)
+    abandoned.remove(Place(association))
     return .done
   }
 
@@ -116,6 +122,7 @@ final class UserProtection: SADatabase {
   }
 
   private func take(away place: Place) {
+    abandoned.remove(place)
     if let vtep = place.vtep {
       path.removeOutbound(place.spi, to: vtep)
     } else {

@@ -129,5 +129,8 @@ import Wire
     #expect(protection.switchOutbound(to: next, key: key(3)) == .done && outboundInUse == next.spi)
     protection.remove(outbound)
     #expect(outboundInUse == next.spi && protection.look().stands(next))
+    let adopted = protection.adopt(local: next.local, owner: Self.owner)
+    #expect(
+      adopted.map(\.spi) == [next.spi] && path.associations.count == 1, "what is of the old address is not taken over")
   }
 }
