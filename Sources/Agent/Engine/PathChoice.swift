@@ -41,7 +41,13 @@ struct PathChoice: Equatable {
       case .user: obstacles[way] = asked
       }
     }
-    let noKernel = Self.kernelWays.compactMap { obstacles[$0] }.distinct.joined(separator: " ")
+    let lacks = Self.kernelWays.compactMap { kernel[$0] }.distinct.joined(separator: " ")
+    let noKernel: String =
+      switch wanted {
+      case .auto: self.goesOn ? Self.goingOn : lacks
+      case .kernel: lacks.isEmpty ? "" : "\(Self.advice) \(lacks)"
+      case .user: asked
+      }
     let canKernel = Self.kernelWays.contains { obstacles[$0] == nil }
     let noUser: String? =
       switch wanted {

@@ -61,7 +61,7 @@ final class UserPath {
 
   /// At the end of a membership: nothing of the pool is carried any more, and none of its keys stays.
   func leave() {
-    for vni in path.openNetworks { path.close(vni) }
+    for vni in Set(path.openNetworks).union(taps.keys) { path.close(vni) }
     taps = [:]
     protection.removeAll()
   }

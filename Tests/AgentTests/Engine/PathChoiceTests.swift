@@ -57,6 +57,10 @@ import Testing
       reason: "weftd was started with --dataplane kernel. \(advice) No ESP.", ways: [],
       greObstacle: "\(advice) No ESP. weftd was started with --dataplane kernel."),
     Case(
+      wanted: .kernel, kernel: [.kernelVXLANInESP: "No ESP.", .kernelGREInESP: "No GRE."], user: nil, path: nil,
+      reason: "weftd was started with --dataplane kernel. \(advice) No ESP. No GRE.", ways: [],
+      greObstacle: "\(advice) No GRE. weftd was started with --dataplane kernel."),
+    Case(
       wanted: .user, kernel: [:], user: nil, path: .user, reason: "weftd was started with --dataplane user.",
       ways: inUserSpace),
     Case(
