@@ -113,7 +113,7 @@ let package = Package(
     .testTarget(
       name: "AgentTests",
       dependencies: [
-        "Agent", "CLinux", "Membership", "Registry", "Trust", "Wire",
+        "Agent", "CLinux", "DataPath", "Membership", "Registry", "Trust", "Wire",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -121,7 +121,8 @@ let package = Package(
     .testTarget(
       name: "SimulationTests", dependencies: ["Associations", "Membership", "Registry", "Wire"], swiftSettings: strict),
     .testTarget(
-      name: "KernelTests", dependencies: ["Agent", "Associations", "Kernel", "Overlay", "Registry", "CLinux", "Wire"],
+      name: "KernelTests",
+      dependencies: ["Agent", "Associations", "DataPath", "Kernel", "Overlay", "Registry", "Trust", "CLinux", "Wire"],
       swiftSettings: strict),
     .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "Wire"], swiftSettings: strict),
   ]
