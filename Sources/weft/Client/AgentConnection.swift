@@ -32,9 +32,12 @@ struct AgentConnection: Sendable {
     let channel = try await connect()
     do {
       return try await channel.executeThenClose { inbound, outbound in
-        try await outbound.write(.head(head(method, path, body)))
-        if !body.isEmpty { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
-        try await outbound.write(.end(nil))
+        // At once: an agent that has the whole request with the head answers and closes, and what would be written then
+        // fails although the answer is there.
+        var request: [HTTPClientRequestPart] = [.head(head(method, path, body))]
+        if !body.isEmpty { request.append(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
+        request.append(.end(nil))
+        try await outbound.write(contentsOf: request)
         var parts = Parts(iterator: inbound.makeAsyncIterator())
         guard case .head(let head)? = try await parts.iterator.next() else { throw ConnectionLost() }
         return try await read(head, &parts)
