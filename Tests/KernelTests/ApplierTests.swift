@@ -39,7 +39,10 @@ import Wire
       let second = OverlayApplier(kernel: try KernelNetwork(), pool: "test")
       outcome = try second.reconcile(to: wanted)
       #expect(outcome.errors.isEmpty && outcome.changeCount == 0)
-      let events = try monitor.receive().filter { if case .entry = $0 { true } else { false } }
+      // What the bridge learns meanwhile, as the guest's end of the VIF looks for routers, is not of the applier.
+      let events = try monitor.receive().filter { event in
+        if case .entry(let entry) = event { entry.state != .dynamic } else { false }
+      }
       #expect(events.isEmpty, "a restart touches nothing")
     }
   }
