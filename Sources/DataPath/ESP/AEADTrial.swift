@@ -47,34 +47,29 @@ struct AEADTrial {
   }
 
   mutating func seal() -> Bool {
-    let (key, count, offset) = (key, count, offset)
-    return memory.withUnsafeMutableBytes { memory in
-      guard let base = memory.baseAddress else { return false }
-      return aad.withUnsafeBytes { aad in
-        nonce.withUnsafeBytes { nonce in
-          guard let additional = aad.baseAddress ?? nonce.baseAddress, let nonce = nonce.baseAddress else {
-            return false
-          }
-          return key.key.seal(
-            nonce: nonce, aad: additional, aadLength: aad.count, bytes: base + offset, count: count,
-            tag: base + offset + count)
-        }
-      }
+    let (key, count) = (key, count)
+    return withMemory { nonce, aad, aadLength, bytes in
+      key.key.seal(nonce: nonce, aad: aad, aadLength: aadLength, bytes: bytes, count: count, tag: bytes + count)
     }
   }
 
   mutating func open() -> Bool {
-    let (key, count, offset) = (key, count, offset)
+    let (key, count) = (key, count)
+    return withMemory { nonce, aad, aadLength, bytes in
+      key.key.open(nonce: nonce, aad: aad, aadLength: aadLength, bytes: bytes, count: count, tag: bytes + count)
+    }
+  }
+
+  /// Gives nonce, additional data and text to `body`, as pointers.
+  private mutating func withMemory(
+    _ body: (UnsafeRawPointer, UnsafeRawPointer, Int, UnsafeMutableRawPointer) -> Bool
+  ) -> Bool {
+    let offset = offset
     return memory.withUnsafeMutableBytes { memory in
-      guard let base = memory.baseAddress else { return false }
-      return aad.withUnsafeBytes { aad in
+      aad.withUnsafeBytes { aad in
         nonce.withUnsafeBytes { nonce in
-          guard let additional = aad.baseAddress ?? nonce.baseAddress, let nonce = nonce.baseAddress else {
-            return false
-          }
-          return key.key.open(
-            nonce: nonce, aad: additional, aadLength: aad.count, bytes: base + offset, count: count,
-            tag: base + offset + count)
+          guard let bytes = memory.baseAddress, let nonce = nonce.baseAddress else { return false }
+          return body(nonce, aad.baseAddress ?? nonce, aad.count, bytes + offset)
         }
       }
     }

@@ -8,21 +8,6 @@ extension KernelXFRM {
     try allStates().filter { $0.state.requestID == XFRMMark.requestID }
   }
 
-  /// The SPIs of all ESP states that end at this address, those of others and those that wait for a key included: none
-  /// of them can be given to a new one.
-  package func occupiedSPIs(at destination: VTEP) throws(KernelError) -> Set<UInt32> {
-    Set(
-      try dumpStates { payload in
-        let size = MemoryLayout<xfrm_usersa_info>.size
-        guard payload.count >= size else { return nil }
-        let information = payload.loadUnaligned(as: xfrm_usersa_info.self)
-        guard information.id.proto == UInt8(IPPROTO_ESP), let isV6 = XFRMAddress.isV6(information.family),
-          XFRMAddress.address(information.id.daddr, isV6: isV6) == destination
-        else { return nil }
-        return UInt32(bigEndian: information.id.spi)
-      })
-  }
-
   /// Adds a state. One that goes in UDP takes packets only while an `ESPInUDPSocket` stands at its destination.
   ///
   /// - Throws: `.refused` with EEXIST if one with this destination and SPI stands, whosever it is.
@@ -87,17 +72,11 @@ extension KernelXFRM {
   }
 
   private func allStates() throws(KernelError) -> [(state: XFRMState, use: XFRMUse)] {
-    try dumpStates(XFRMState.read)
-  }
-
-  private func dumpStates<Element>(
-    _ read: (UnsafeRawBufferPointer) -> Element?
-  ) throws(KernelError) -> [Element] {
     defer { socket.wipe() }
     var message = NetlinkMessage(type: Int(XFRM_MSG_GETSA), flags: NLM_F_DUMP)
     message.put(XFRMA_PROTO.rawValue, u8: UInt8(IPPROTO_ESP))
     return try socket.dump(message, "the SAs") { type, payload in
-      type == Int(XFRM_MSG_NEWSA) ? read(payload) : nil
+      type == Int(XFRM_MSG_NEWSA) ? XFRMState.read(payload) : nil
     }
   }
 }
