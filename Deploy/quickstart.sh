@@ -3,7 +3,7 @@
 # agents, one private network, three VMs (namespaces too), and one VM that moves from host 1 to host 2 while another
 # pings it and sends it a TCP stream. Everything that it makes is named weft-demo-<pid> and is taken down at the end.
 #
-#   sudo Deploy/quickstart.sh [--skip-build] [--keep]
+#   Deploy/quickstart.sh [--skip-build] [--keep]
 #
 #   --skip-build   use the binaries that are there (release build, or those in $WEFT_BIN_DIR)
 #   --keep         leave the hosts running at the end and print how to use them and how to remove them
@@ -86,7 +86,7 @@ trap 'exit 143' TERM
 
 # ---------------------------------------------------------------------------------------------- packages and build
 
-[[ $(id -u) -eq 0 ]] || fail "network namespaces need root: run it with sudo."
+[[ $(id -u) -eq 0 ]] || fail "network namespaces need root: run it as root."
 
 packages=(iproute2 iputils-ping iputils-arping iperf3 jq nftables procps)
 $skip_build || packages+=(build-essential libnl-3-dev libnl-route-3-dev libssl-dev pkg-config)

@@ -4,8 +4,8 @@
 # with a release build, and in a virtual machine with a full kernel the kernel tests and those of encrypted networks.
 # The last line counts them: `N passed, M failed`; the exit code is not 0 if one failed.
 #
-#   sudo Tests/run.sh [STAGE ...]     all stages, or some of:
-#                                     style unit simulation kernel end-to-end fuzz quickstart lab bench
+#   Tests/run.sh [STAGE ...]     as root; all stages, or some of:
+#                                style unit simulation kernel end-to-end fuzz quickstart lab bench
 set -uo pipefail
 export LC_ALL=C.UTF-8
 
@@ -43,7 +43,7 @@ check() {
 
 # ---------------------------------------------------------------------------------------------- packages
 
-[[ $(id -u) -eq 0 ]] || give_up "the tests make network namespaces and need root: run them with sudo."
+[[ $(id -u) -eq 0 ]] || give_up "the tests make network namespaces and need root: run them as root."
 packages=(
   build-essential pkg-config libnl-3-dev libnl-route-3-dev libssl-dev
   iproute2 nftables tcpdump iperf3 dnsmasq-base udhcpc socat jq iputils-ping iputils-arping procps util-linux
@@ -74,13 +74,14 @@ fi
 
 # ---------------------------------------------------------------------------------------------- tests of Swift
 
+tests=(.build/debug/weftPackageTests.xctest --testing-library swift-testing)
+
 # suite STAGE SECONDS TARGET OPTIONS...: the tests of one target.
 suite() {
   local stage=$1 seconds=$2 target=$3
   shift 3
   say "$stage tests: $target"
-  count "$target" "$seconds" timeout --kill-after=30 "$seconds" \
-    swift test --skip-build --disable-xctest --filter "^$target\\." "$@"
+  count "$target" "$seconds" timeout --kill-after=30 "$seconds" "${tests[@]}" --filter "^$target\\." "$@"
 }
 
 # count TARGET SECONDS COMMAND...: counts the tests that a command runs; a run that crashed or hung counts as a failure.
@@ -114,8 +115,7 @@ beside() {
   local file=$1
   shift
   (
-    WEFT_TEST_PATH=user timeout --kill-after=30 1800 .build/debug/weftPackageTests.xctest \
-      --testing-library swift-testing --no-parallel "$@" > "$file" 2>&1
+    WEFT_TEST_PATH=user timeout --kill-after=30 1800 "${tests[@]}" --no-parallel "$@" > "$file" 2>&1
     echo $? > "$file.status"
   ) &
   others+=($!)
@@ -136,6 +136,14 @@ sweep() {
     for pid in $(ip netns pids "$name"); do kill -KILL "$pid" 2> /dev/null; done
     ip netns delete "$name"
   done
+}
+
+release_build() { swift build -c release --product weftd && swift build -c release --product weft; }
+
+# What later stages build, ahead, with what the end-to-end tests leave of the processors; they say it if it fails.
+build_ahead() {
+  if wanted quickstart || wanted lab || wanted bench; then release_build; fi
+  if wanted fuzz; then Tests/Fuzz/run.sh build; fi
 }
 
 if wanted style; then
@@ -160,11 +168,13 @@ fi
 wanted simulation && suite simulation 1200 SimulationTests
 wanted kernel && suite kernel 600 KernelTests
 if wanted end-to-end; then
+  (renice -n 19 "$BASHPID" && build_ahead) > "$logs/ahead" 2>&1 &
+  ahead=$!
   # Both packet paths at the same time, as the scenarios wait more than they compute; in user space in two halves.
   beside "$logs/user-encrypted" --filter '^EndToEndTests\.EndToEnd/Encrypted'
   beside "$logs/user-others" --filter '^EndToEndTests\.' --skip '^EndToEndTests\.EndToEnd/Encrypted'
   suite end-to-end 1800 EndToEndTests --no-parallel
-  wait "${others[@]}"
+  wait "${others[@]}" "$ahead"
   for part in encrypted others; do
     say "end-to-end tests with all networks encrypted in user space: $part"
     count "EndToEndTests in user space, $part" 1800 show "$logs/user-$part"
@@ -188,8 +198,7 @@ fi
 if wanted lab; then
   # The machine has no KVM and is slow: release binaries, and those of this very run.
   say "release build for the kernel lab"
-  { swift build -c release --product weftd && swift build -c release --product weft; } ||
-    give_up "the release build for the kernel lab"
+  release_build || give_up "the release build for the kernel lab"
   release=$(swift build -c release --show-bin-path)
   say "kernel lab: KernelTests"
   count "KernelTests in the lab" 900 env WEFT_LAB_SECONDS=900 WEFT_BIN_DIR="$release" Tests/Lab/run.sh '^KernelTests\.'

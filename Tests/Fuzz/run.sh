@@ -3,6 +3,7 @@
 # run, limits of memory and time, and checks beyond "it does not crash" (see Targets/).
 #
 #   Tests/Fuzz/run.sh [SECONDS] [TARGET ...]     20 seconds for each target; all of them
+#   Tests/Fuzz/run.sh build                      only builds
 #
 # Prints a line for each target with its executions. An input that crashes, hangs or needs too much memory is kept and
 # named, and the exit code is 1. Build and corpora stay in WEFT_FUZZ_HOME (by default ~/.cache/weft-fuzz); WEFT_FUZZ_BINARY
@@ -14,7 +15,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 seconds=${1:-20}
 targets=("${@:2}")
 ((${#targets[@]} > 0)) || targets=(datagram gossip registry sync peer text stored wire keys packets esp)
-[[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "run.sh: the first argument is a number of seconds, not '$seconds'." >&2; exit 64; }
+[[ $seconds =~ ^([1-9][0-9]*|build)$ ]] ||
+  { echo "run.sh: the first argument is a number of seconds or 'build', not '$seconds'." >&2; exit 64; }
 home=${WEFT_FUZZ_HOME:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/weft-fuzz}
 mkdir -p "$home/found" "$home/logs" || exit 1
 command -v swift > /dev/null || PATH=/opt/swift/usr/bin:$PATH
@@ -26,6 +28,7 @@ if [[ -z $binary ]]; then
     { tail -n 40 "$home/logs/build"; echo "run.sh: the fuzz targets do not build." >&2; exit 1; }
   binary=$(FUZZ=1 swift build --scratch-path "$home/build" --show-bin-path)/WeftFuzz
 fi
+[[ $seconds != build ]] || exit 0
 
 # fuzz TARGET: one target, and its line.
 fuzz() {

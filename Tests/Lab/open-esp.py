@@ -4,9 +4,10 @@
   Tests/Lab/open-esp.py DIRECTORY
 
 DIRECTORY holds for each kind of network NAME: NAME.pcap, the frames of the underlay; NAME.HOST.xfrm, what
-`ip xfrm state` said on each host; NAME.vni, the number of the network. Every packet of ESP has to be one of
-RFC 4303 in transport mode with AES-256-GCM of RFC 4106, a 16-byte ICV and extended sequence numbers, and has to hold
-VXLAN (RFC 7348) or GRE with a key (RFC 2890) with that number; the marked payload has to come out.
+`ip xfrm state` said on each host; NAME.networks, the encrypted networks between the hosts, a line `vxlan NUMBER` or
+`gre NUMBER` for each. Every packet of ESP has to be one of RFC 4303 in transport mode with AES-256-GCM of RFC 4106, a
+16-byte ICV and extended sequence numbers, and has to hold VXLAN (RFC 7348) or GRE with a key (RFC 2890) with the number
+of one of the networks; out of packets of the first of them the marked payload has to come.
 
 Prints one line a network, `✔` or `✘`, and ends with 1 if there is a `✘` or no network.
 """
@@ -77,22 +78,20 @@ def apart(message):
         message = message[length:]
 
 
-def number_inside(packet, encapsulation):
-    """The network's number in the tunnel header, and the guest's frame."""
-    if encapsulation == "vxlan":
-        if UDP not in packet or packet[UDP].dport != VXLAN_PORT:
-            raise Wrong(f"there is no VXLAN inside: {packet.summary()}")
+def network_inside(packet):
+    """The network that the tunnel header names, as (encapsulation, number), and the guest's frame."""
+    if UDP in packet and packet[UDP].dport == VXLAN_PORT:
         data = bytes(packet[UDP].payload)
         if data[0] != 0x08:
             raise Wrong(f"the flags of VXLAN are {data[0]:#x}")
-        return int.from_bytes(data[4:7], "big"), data[8:]
-    if GRE not in packet or packet[GRE].proto != ETHERNET_IN_GRE or not packet[GRE].key_present:
-        raise Wrong(f"there is no GRE with a key inside: {packet.summary()}")
-    return packet[GRE].key, bytes(packet[GRE].payload)
+        return ("vxlan", int.from_bytes(data[4:7], "big")), data[8:]
+    if GRE in packet and packet[GRE].proto == ETHERNET_IN_GRE and packet[GRE].key_present:
+        return ("gre", packet[GRE].key), bytes(packet[GRE].payload)
+    raise Wrong(f"there is neither VXLAN nor GRE with a key inside: {packet.summary()}")
 
 
-def open_all(capture, keys, encapsulation, number):
-    """Opens every packet of ESP; how many there were, and how many frames of the guests carry the mark."""
+def open_all(capture, keys, networks):
+    """Opens every packet of ESP; how many there were of the first network, and how many of these carry the mark."""
     opened, marked = 0, 0
     for outer, frame in ((outer, frame) for frame in PcapReader(str(capture)) for outer in bare(frame)):
         spi = outer[ESP].spi
@@ -104,19 +103,21 @@ def open_all(capture, keys, encapsulation, number):
             raise Wrong(f"no host has the SA {spi:#x} to {outer.dst}")
         # 32 bytes of key, then the 4 bytes of salt (RFC 4106 section 8.1).
         association = SecurityAssociation(ESP, spi=spi, crypt_algo="AES-GCM", crypt_key=key, esn_en=True, esn=0)
-        inside, guest = number_inside(association.decrypt(outer), encapsulation)
-        if inside != number:
-            raise Wrong(f"a packet of network {inside:#x}, not {number:#x}")
-        opened += 1
-        marked += MARK in guest
+        network, guest = network_inside(association.decrypt(outer))
+        if network not in networks:
+            raise Wrong(f"a packet of {network[0]} {network[1]:#x}, which is none of the networks")
+        if network == networks[0]:
+            opened += 1
+            marked += MARK in guest
     return opened, marked
 
 
 def check(capture):
     name = capture.stem
     texts = [path.read_text() for path in sorted(capture.parent.glob(f"{name}.*.xfrm"))]
-    number = int(capture.with_suffix(".vni").read_text())
-    opened, marked = open_all(capture, associations(texts), name.split("-")[0], number)
+    lines = capture.with_suffix(".networks").read_text().splitlines()
+    networks = [(encapsulation, int(number)) for encapsulation, number in map(str.split, lines)]
+    opened, marked = open_all(capture, associations(texts), networks)
     if opened < 50 or marked < 50:
         raise Wrong(f"{opened} packets opened, {marked} of them with the mark: too few to tell")
     return f"{opened} packets opened by scapy, {marked} of them with the mark"
