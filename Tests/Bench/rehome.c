@@ -10,9 +10,9 @@
 // is the sample. One line each goes to stdout: LABEL MOVE HOST MICROSECONDS. The exit code is 1 if a host did not get
 // there within five seconds.
 #define _GNU_SOURCE
+#include "common.h"
+
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/neighbour.h>
@@ -20,17 +20,9 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <poll.h>
-#include <sched.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { max_hosts = 256 };
 
@@ -47,21 +39,6 @@ struct host {
 static struct host hosts[max_hosts];
 static int host_count;
 
-static void die(const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  fputs("rehome: ", stderr);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
-  exit(2);
-}
-
-static int64_t now_ns(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
 static void pause_ms(long milliseconds) {
   struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
   nanosleep(&time, NULL);
@@ -74,14 +51,6 @@ static void run(const char *format, ...) {
   vsnprintf(command, sizeof command, format, arguments);
   va_end(arguments);
   if (system(command) != 0) die("this failed: %s", command);
-}
-
-static void enter(const char *namespace) {
-  char path[256];
-  snprintf(path, sizeof path, "/run/netns/%s", namespace);
-  int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0 || setns(file, CLONE_NEWNET) != 0) die("cannot enter %s: %s", path, strerror(errno));
-  close(file);
 }
 
 static int open_notices(void) {
@@ -216,7 +185,7 @@ int main(int count, char **words) {
       read_notices(&hosts[i], mac, (struct in_addr){0});
     }
     int announcer = -1;
-    int64_t start = announce(to, mac, &announcer), limit = start + (int64_t)5 * 1000000000;
+    int64_t start = announce(to, mac, &announcer), limit = start + 5 * second;
     struct pollfd polls[max_hosts];
     for (int i = 0; i < host_count; i++) polls[i] = (struct pollfd){.fd = hosts[i].notices, .events = POLLIN};
     while (missing_notices(target) > 0 && now_ns() < limit) {

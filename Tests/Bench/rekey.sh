@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a rekey of a whole pool costs. Real agents (release build) on three hosts that are network namespaces, an encrypted
-# network, a guest on each host, pings between all of them, a hundred a second for each pair; then `weft pool rekey` again
+# network, a VM on each host, pings between all of them, a hundred a second for each pair; then `weft pool rekey` again
 # and again, a second apart. Measured is the time from the start of the command until the last of the six outbound
 # policies (three hosts, each to two others) was turned to a new SA, as the kernel tells by its notices, and how many pings
 # were lost during all of it.
@@ -9,7 +9,7 @@
 # time with a delay on the underlay: what that adds to a rekey, divided by what it adds to a round trip, is how many round
 # trips a rekey waits for, whatever the processors take.
 #
-#   sudo Tests/Bench/rekey.sh [--here] [COUNT]
+#   Tests/Bench/rekey.sh [--here] [COUNT]     as root
 #
 #   COUNT           rekeys of each part, 3 to 500 (20)
 #   --here          on this machine's kernel, which has to have ESP, and netem for the delay; else in the kernel lab
@@ -18,9 +18,12 @@
 set -euo pipefail
 export LC_ALL=C TZ=UTC
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-. "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$root/Tests/Bench/hosts.sh"
+. "$root/Tests/Bench/figures.sh"
+. "$root/Tests/Bench/lab.sh"
 
+hosts=3
 here=
 count=20
 for word in "$@"; do
@@ -29,149 +32,45 @@ for word in "$@"; do
     *) count=$word ;;
   esac
 done
-[[ $count =~ ^[0-9]+$ ]] && ((count >= 3 && count <= 500)) || { echo "rekey: give a count from 3 to 500." >&2; exit 64; }
+[[ $count =~ ^[0-9]+$ ]] && ((count >= 3 && count <= 500)) || usage "give a count from 3 to 500."
 delay=${WEFT_BENCH_DELAY:-150}
-[[ $(id -u) -eq 0 ]] || { echo "rekey: network namespaces need root: run it with sudo." >&2; exit 1; }
 
-hosts=3
-prefix=weft-bench-$$
-work=$(mktemp -d "/tmp/$prefix.XXXXXX")
-agents=()
-watchers=()
-pings=()
-
-end_all() { # end_all SIGNAL PID...
-  local signal=$1 pid
-  shift
-  for pid in "$@"; do kill "-$signal" "$pid" 2> /dev/null || true; done
-  for pid in "$@"; do wait "$pid" 2> /dev/null || true; done
-}
-take_down() {
-  local status=$? name pid
-  trap - EXIT INT TERM
-  set +e
-  end_all KILL ${agents[@]+"${agents[@]}"} ${watchers[@]+"${watchers[@]}"} ${pings[@]+"${pings[@]}"}
-  for name in $(ip netns list 2> /dev/null | awk '{ print $1 }' | grep "^$prefix-"); do
-    for pid in $(ip netns pids "$name"); do kill -KILL "$pid" 2> /dev/null; done
-    ip netns delete "$name"
-  done
-  rm -rf "$work"
-  exit "$status"
-}
-trap take_down EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-# ---------------------------------------------------------------------------------------------- binaries
-
-cd "$root"
-if [[ -n ${WEFT_BIN_DIR:-} ]]; then
-  bin=$(cd "$WEFT_BIN_DIR" && pwd)
-else
-  command -v swift > /dev/null || PATH=/opt/swift/usr/bin:$PATH
-  swift build -c release --product weftd
-  swift build -c release --product weft
-  bin=$(swift build -c release --show-bin-path)
-fi
+begin remove_hosts
+find_binaries
 
 if [[ -z $here ]]; then
   echo "In the kernel lab; outside of it, processors were $(idle) % idle before"
   mkdir -p "$work/lab/Tests/Bench"
   pack_for_lab "$work/lab" "$bin/weftd" "$bin/weft"
-  cp Tests/Bench/rekey.sh Tests/Bench/lab.sh "$work/lab/Tests/Bench/"
+  cp "$root"/Tests/Bench/*.sh "$work/lab/Tests/Bench/"
   printf '#!/bin/bash\nexport LD_LIBRARY_PATH=/lab/lib WEFT_BIN_DIR=/lab/bin WEFT_BENCH_DELAY=%q\n%s\n' \
     "$delay" "exec Tests/Bench/rekey.sh --here $count" > "$work/lab/run"
   chmod 755 "$work/lab/run"
-  Tests/Lab/vm.sh "$work/lab"
+  "$root/Tests/Lab/vm.sh" "$work/lab"
   exit
 fi
 
 # ---------------------------------------------------------------------------------------------- the pool
 
-fail() {
-  echo "rekey: $*" >&2
-  for log in "$work"/host*.log; do
-    [[ -s $log ]] && { echo "--- $(basename "$log")" >&2; tail -n 5 "$log" >&2; } || true
-  done
-  exit 1
-}
-eventually() { # eventually SECONDS WHAT COMMAND...
-  local what=$2 end=$((SECONDS + $1))
-  shift 2
-  until "$@" > /dev/null 2>&1; do
-    ((SECONDS < end)) || fail "waited, and still not: $what."
-    sleep 0.1
-  done
-}
-host() { echo "$prefix-host$1"; }
-guest() { echo "$prefix-guest$1"; }
-address() { echo "192.0.2.$1"; }
-inner() { echo "198.51.100.$1"; }
-weft() { "$bin/weft" --socket "$work/host$1.sock" "${@:2}"; }
-alive() { [[ $(weft "$1" host list --json | jq '[.[] | select(.state == "alive")] | length') == "$hosts" ]]; }
 established() { [[ $(weft "$1" pool status --json | jq '.keys.established') == $((hosts - 1)) ]]; }
-reaches() { ip netns exec "$(guest "$1")" ping -q -c 1 -W 1 "$(inner "$2")"; }
+reaches() { ip netns exec "$(vm "$1")" ping -q -c 1 -W 1 "$(inner "$2")"; }
 
 start_pool() {
-  local i token bridge mtu
-  ip netns add "$prefix-underlay"
-  ip -n "$prefix-underlay" link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
-  ip -n "$prefix-underlay" link set br0 up
-  for ((i = 1; i <= hosts; i++)); do
-    ip netns add "$(host $i)"
-    ip link add eth0 netns "$(host $i)" type veth peer name "host$i" netns "$prefix-underlay"
-    ip -n "$prefix-underlay" link set "host$i" master br0 up
-    ip -n "$(host $i)" link set lo up
-    ip -n "$(host $i)" address add "$(address $i)/24" dev eth0
-    ip -n "$(host $i)" link set eth0 up
-    ip netns exec "$(host $i)" "$bin/weftd" --state-dir "$work/host$i" --socket "$work/host$i.sock" --name "host$i" \
-      --underlay "$(address $i)" --log-level warning > "$work/host$i.log" 2>&1 < /dev/null &
-    agents+=($!)
-  done
-  for ((i = 1; i <= hosts; i++)); do eventually 120 "agent $i answers" weft $i pool status; done
-  weft 1 pool init --name bench > /dev/null
-  token=$(weft 1 pool invite --uses $((hosts - 1)))
-  for ((i = 2; i <= hosts; i++)); do weft $i pool join "$(address 1)" --token "$token" > /dev/null; done
-  for ((i = 1; i <= hosts; i++)); do eventually 60 "host $i sees $hosts hosts alive" alive $i; done
+  local i bridge mtu
+  make_hosts $hosts
+  for ((i = 1; i <= hosts; i++)); do start_agent $i "$bin/weftd"; done
+  make_pool $hosts
   weft 1 network create bench > /dev/null || fail "there is no encrypted network: does this kernel have ESP?"
   for ((i = 1; i <= hosts; i++)); do eventually 60 "host $i has keys with all others" established $i; done
 
   read -r bridge mtu < <(weft 1 network show bench --json | jq -r '"\(.bridge) \(.mtu)"')
+  for ((i = 1; i <= hosts; i++)); do make_vm $i "$bridge" "$mtu"; done
   for ((i = 1; i <= hosts; i++)); do
-    ip netns add "$(guest $i)"
-    ip netns exec "$(guest $i)" sysctl -qw net.ipv6.conf.default.disable_ipv6=1
-    ip link add "vif$i.0" netns "$(host $i)" index 900 address fe:ff:ff:ff:ff:ff mtu "$mtu" type veth \
-      peer name eth0 netns "$(guest $i)" index 100 address "00:16:3e:00:be:0$i" mtu "$mtu"
-    ip -n "$(host $i)" link set "vif$i.0" addrgenmode none master "$bridge" up
-    ip -n "$(guest $i)" address add "$(inner $i)/24" dev eth0
-    ip -n "$(guest $i)" link set eth0 up
-  done
-  for ((i = 1; i <= hosts; i++)); do
-    eventually 60 "guest $i reaches the next one" reaches $i $((i % hosts + 1))
+    eventually 60 "VM $i reaches the next one" reaches $i $((i % hosts + 1))
   done
 }
 
 # ---------------------------------------------------------------------------------------------- one part
-
-# Median and maximum of the numbers on standard input.
-median_and_max() {
-  sort -g | awk '
-    { value[NR] = $1 }
-    END {
-      if (NR == 0) exit 1
-      print NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2, value[NR]
-    }'
-}
-
-# How many pings a log tells as lost, of how many. Those on their way at the end are not lost, unless they are more than
-# one second's.
-lost() {
-  awk '
-    / bytes from / { match($0, /icmp_seq=[0-9]+/); n = substr($0, RSTART + 9, RLENGTH - 9) + 0
-                     if (!(n in seen)) answered++; seen[n] = 1; if (n > last) last = n }
-    / packets transmitted/ { sent = $1 }
-    END { if (sent == "") exit 1; lost = last - answered; if (sent - last > 100) lost += sent - last; print lost, sent }' "$1"
-}
 
 # The times of all rekeys of a part, in ms: from the command to the last outbound policy that was turned, and from the
 # first one. Notices have the time at which they were read.
@@ -207,52 +106,49 @@ asking() {
     weft 1 pool status > /dev/null
     end=$EPOCHREALTIME
     echo $(((${end/./} - ${start/./}) / 1000))
-  done | median_and_max
+  done | spread 6
 }
 
 measure() { # measure LABEL
-  local label=$1 i k start trip whole turning ask complete gone=0 sent=0 one all free
+  local label=$1 pings=() watchers=() i k ordered trip whole turning ask complete gone=0 sent=0 one all free
   free=$(idle)
   for ((i = 1; i <= hosts; i++)); do
-    ip netns exec "$(guest $i)" ping -i 0.01 "$(inner $((i % hosts + 1)))" > "$work/ping$i" 2>&1 &
-    pings+=($!)
-    ip -n "$(host $i)" -ts xfrm monitor policy > "$work/notices$i" 2>&1 &
-    watchers+=($!)
+    start "ping$i" "$(vm $i)" ping -i 0.01 "$(inner $((i % hosts + 1)))"
+    pings+=("$started")
+    start "notices$i" "$(host $i)" ip -ts xfrm monitor policy
+    watchers+=("$started")
   done
   sleep 1
-  trip=$(ip netns exec "$(host 1)" ping -c 50 -i 0.05 "$(address 2)" | sed -nE 's/.* time=([0-9.]+) ms$/\1/p' |
-    median_and_max)
+  trip=$(ip netns exec "$(host 1)" ping -c 50 -i 0.05 "$(address 2)" | round_trips | spread 6)
   ask=$(asking)
   : > "$work/orders"
   for ((k = 1; k <= count; k++)); do
-    start=$EPOCHREALTIME
+    ordered=$EPOCHREALTIME
     weft 1 pool rekey > /dev/null || fail "the order for a rekey was not obeyed."
-    echo "$start" >> "$work/orders"
+    echo "$ordered" >> "$work/orders"
     sleep 1
     for ((i = 1; i <= hosts; i++)); do eventually 60 "host $i has new keys with all others" established $i; done
   done
   sleep 1
-  end_all INT "${pings[@]}"
-  end_all TERM "${watchers[@]}"
-  pings=()
-  watchers=()
+  end_processes INT "${pings[@]}"
+  end_processes TERM "${watchers[@]}"
   for ((i = 1; i <= hosts; i++)); do
-    read -r one all < <(lost "$work/ping$i") || fail "a ping ended without a summary."
+    read -r one all < <(lost "$work/ping$i.log") || fail "a ping ended without a summary."
     gone=$((gone + one))
     sent=$((sent + all))
   done
-  times "$work/orders" "$work"/notices[0-9]* > "$work/times"
+  times "$work/orders" "$work"/notices*.log > "$work/times"
   complete=$(wc -l < "$work/times")
-  ((complete > 0)) || fail "no rekey turned all policies: $(head -c 300 "$work/notices1")"
-  whole=$(cut -d' ' -f1 "$work/times" | median_and_max)
-  turning=$(cut -d' ' -f2 "$work/times" | median_and_max)
+  ((complete > 0)) || fail "no rekey turned all policies: $(head -c 300 "$work/notices1.log")"
+  whole=$(cut -d' ' -f1 "$work/times" | spread 6)
+  turning=$(cut -d' ' -f2 "$work/times" | spread 6)
   awk -v label="$label" -v trip="$trip" -v whole="$whole" -v turning="$turning" -v complete="$complete" -v count="$count" \
     -v gone="$gone" -v sent="$sent" -v free="$free" -v ask="$ask" 'BEGIN {
     split(trip, r); split(whole, w); split(turning, t); split(ask, a)
-    printf "%-10s %8.2f %8.1f %8.1f %8.1f %8.1f %8.1f %8.1f  %-8s %-14s %s %%\n", label, r[1], a[1], w[1], w[2], t[1],
-      t[2], w[1] / r[1], complete " of " count, gone " of " sent, free
+    printf "%-10s %8.2f %8.1f %8.1f %8.1f %8.1f %8.1f %8.1f  %-8s %-14s %s %%\n", label, r[1], a[1], w[1], w[3], t[1],
+      t[3], w[1] / r[1], complete " of " count, gone " of " sent, free
   }' >> "$work/table"
-  echo "${trip% *} ${whole% *} ${turning% *}" >> "$work/medians"
+  echo "${trip%% *} ${whole%% *} ${turning%% *}" >> "$work/medians"
 }
 
 add_delay() {

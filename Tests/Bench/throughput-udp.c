@@ -11,44 +11,20 @@
 // stdout: SENT RECEIVED SUSTAINED OVERFLOWN, packets a second; OVERFLOWN is what of the flood reached the receiver's
 // socket and found it full.
 #define _GNU_SOURCE
+#include "common.h"
+
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <sched.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <signal.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { batch = 64, max_bytes = 1400, port = 7690, halvings = 8 };
-static const int64_t second = 1000000000;
 
 struct result {
   double sent, received, overflown;  // packets a second
 };
-
-static void die(const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  fputs("throughput-udp: ", stderr);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
-  exit(2);
-}
-
-static int64_t now_ns(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (int64_t)time.tv_sec * second + time.tv_nsec;
-}
 
 static void sleep_until(int64_t moment) {
   struct timespec time = {moment / second, moment % second};
@@ -57,11 +33,7 @@ static void sleep_until(int64_t moment) {
 
 // A datagram socket inside the namespace; it stays there when the process enters another one.
 static int open_inside(const char *namespace) {
-  char path[256];
-  snprintf(path, sizeof path, "/run/netns/%s", namespace);
-  int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0 || setns(file, CLONE_NEWNET) != 0) die("cannot enter %s: %s", path, strerror(errno));
-  close(file);
+  enter(namespace);
   int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) die("no socket in %s: %s", namespace, strerror(errno));
   return descriptor;

@@ -16,7 +16,7 @@
 # are for comparison within one run. Before each path is measured, what pings carry is looked for on the underlay: it is
 # there in clear, and nowhere else.
 #
-#   sudo Tests/Bench/throughput.sh [--quick] [--only PATH[,PATH ...]] [--profile]
+#   Tests/Bench/throughput.sh [--quick] [--only PATH[,PATH ...]] [--profile]     as root
 #
 #   --quick        3 s instead of 10 s for each measurement, one stream, only weft and clear
 #   --only PATHS   only these of weft, libcrypto, clear, wireguard, tinc
@@ -27,8 +27,9 @@
 set -euo pipefail
 export LC_ALL=C TZ=UTC
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-. "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$root/Tests/Bench/hosts.sh"
+. "$root/Tests/Bench/figures.sh"
 
 paths=(weft libcrypto clear wireguard tinc)
 streams=(1 4)
@@ -37,7 +38,6 @@ pings=500
 profile=
 only=
 
-usage() { echo "throughput: $*" >&2; exit 64; }
 while (($# > 0)); do
   case $1 in
     --quick) seconds=3 streams=(1) pings=200 ;;
@@ -69,7 +69,14 @@ if [[ -z $multi_buffer ]]; then
 fi
 wants() { [[ " ${paths[*]} " == *" $1 "* ]]; }
 
-[[ $(id -u) -eq 0 ]] || { echo "throughput: network namespaces need root: run it with sudo." >&2; exit 1; }
+# WireGuard's control sockets are found by the interface's name, for all namespaces: the names are this run's own.
+wireguard() { echo "wgb$$.$1"; }
+remove_all() {
+  remove_hosts
+  rm -f "/var/run/wireguard/$(wireguard 1).sock" "/var/run/wireguard/$(wireguard 2).sock"
+}
+begin remove_all
+
 missing=()
 needs() { command -v "$1" > /dev/null || missing+=("$2"); }
 needs iperf3 iperf3
@@ -80,142 +87,40 @@ needs cc build-essential
 if wants wireguard; then needs wireguard-go wireguard-go; needs wg wireguard-tools; fi
 if wants tinc; then needs tincd tinc; fi
 if [[ -n $profile ]]; then needs perf linux-perf; fi
-((${#missing[@]} == 0)) || {
-  echo "throughput: missing: ${missing[*]}. Run: apt-get install ${missing[*]}" >&2
-  exit 1
-}
+((${#missing[@]} == 0)) || fail "missing: ${missing[*]}. Run: apt-get install ${missing[*]}"
 
 congestion=${WEFT_BENCH_CONGESTION:-cubic}
 available=$(< /proc/sys/net/ipv4/tcp_available_congestion_control)
 [[ " $available " == *" $congestion "* ]] ||
   usage "this kernel has no congestion control $congestion; it has: $available."
 
-prefix=weft-bench-$$
-work=$(mktemp -d "/tmp/$prefix.XXXXXX")
-processes=()
-
-# WireGuard's control sockets are found by the interface's name, for all namespaces: the names are this run's own.
-wireguard() { echo "wgb$$.$1"; }
-
-remove_hosts() {
-  local pid name
-  for pid in ${processes[@]+"${processes[@]}"}; do kill -KILL "$pid" 2> /dev/null || true; done
-  for pid in ${processes[@]+"${processes[@]}"}; do wait "$pid" 2> /dev/null || true; done
-  processes=()
-  for name in $(ip netns list 2> /dev/null | awk '{ print $1 }' | { grep "^$prefix-" || true; }); do
-    for pid in $(ip netns pids "$name"); do kill -KILL "$pid" 2> /dev/null || true; done
-    ip netns delete "$name" || true
-  done
-  rm -f "/var/run/wireguard/$(wireguard 1).sock" "/var/run/wireguard/$(wireguard 2).sock"
-  rm -rf "$work"/host* "$work"/*.log
-}
-take_down() {
-  local status=$?
-  trap - EXIT INT TERM
-  set +e
-  remove_hosts
-  rm -rf "$work"
-  exit "$status"
-}
-trap take_down EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-fail() {
-  local log
-  echo "throughput: $*" >&2
-  for log in "$work"/*.log; do
-    [[ -s $log ]] && { echo "--- $(basename "$log")" >&2; tail -n 5 "$log" >&2; } || true
-  done
-  exit 1
-}
-eventually() { # eventually SECONDS WHAT COMMAND...
-  local what=$2 end=$((SECONDS + $1))
-  shift 2
-  until "$@" > /dev/null 2>&1; do
-    ((SECONDS < end)) || fail "waited, and still not: $what."
-    sleep 0.1
-  done
-}
-
-# ---------------------------------------------------------------------------------------------- binaries
-
-if wants weft; then
-  if [[ -n ${WEFT_BIN_DIR:-} ]]; then
-    bin=$(cd "$WEFT_BIN_DIR" && pwd)
-  else
-    command -v swift > /dev/null || PATH=/opt/swift/usr/bin:$PATH
-    swift build --package-path "$root" -c release --product weftd
-    swift build --package-path "$root" -c release --product weft
-    bin=$(swift build --package-path "$root" -c release --show-bin-path)
-  fi
-  [[ -x $bin/weftd && -x $bin/weft ]] || fail "no weftd and weft in $bin."
-fi
-cc -O2 -Wall -Wextra -o "$work/throughput-udp" "$root/Tests/Bench/throughput-udp.c"
+if wants weft || wants libcrypto; then find_binaries; fi
+compile throughput-udp
 
 # ---------------------------------------------------------------------------------------------- hosts and VMs
 
-host() { echo "$prefix-host$1"; }
-vm() { echo "$prefix-vm$1"; }
 other() { echo $((3 - $1)); }
-address() { echo "192.0.2.$1"; }
-inner() { echo "198.51.100.$1"; }
-weft() { "$bin/weft" --socket "$work/host$1.sock" "${@:2}"; }
 
-# start LOG NAMESPACE COMMAND...: in the background, to be ended with the hosts. Its process id is in $started.
-start() {
-  local log=$1 namespace=$2
-  shift 2
-  ip netns exec "$namespace" "$@" > "$work/$log.log" 2>&1 < /dev/null &
-  started=$!
-  processes+=("$started")
-}
-
-make_hosts() {
+make_pair() {
   local i
   for i in 1 2; do
     ip netns add "$(host $i)"
-    ip netns add "$(vm $i)"
     ip netns exec "$(host $i)" sysctl -qw net.ipv6.conf.default.disable_ipv6=1
-    ip netns exec "$(vm $i)" sysctl -qw net.ipv6.conf.default.disable_ipv6=1
   done
   ip link add eth0 netns "$(host 1)" index 10 mtu 1500 type veth peer name eth0 netns "$(host 2)" index 11 mtu 1500
-  for i in 1 2; do
-    ip -n "$(host $i)" link set lo up
-    ip -n "$(host $i)" address add "$(address $i)/24" dev eth0
-    ip -n "$(host $i)" link set eth0 up
-  done
-}
-
-# add_vms BRIDGE MTU
-add_vms() {
-  local i
-  for i in 1 2; do
-    ip link add "vif$i.0" netns "$(host $i)" index 900 address fe:ff:ff:ff:ff:ff mtu "$2" type veth \
-      peer name eth0 netns "$(vm $i)" index 100 address "00:16:3e:00:be:0$i" mtu "$2"
-    ip -n "$(host $i)" link set "vif$i.0" addrgenmode none master "$1" up
-    ip -n "$(vm $i)" link set lo up
-    ip -n "$(vm $i)" address add "$(inner $i)/24" dev eth0
-    ip -n "$(vm $i)" link set eth0 up
-  done
+  for i in 1 2; do set_up_host $i; done
 }
 
 # Each of these makes one path between the hosts, and sets `bridge` and `mtu`.
 
-alive() { [[ $(weft "$1" host list --json | jq '[.[] | select(.state == "alive")] | length') == 2 ]]; }
-make_weft() {
-  local i token
+make_weft() { # make_weft [COMMAND...]: which runs the agents
+  local i
   agents=()
   for i in 1 2; do
-    start "weftd$i" "$(host $i)" "$@" "$bin/weftd" --dataplane user --state-dir "$work/host$i" --socket "$work/host$i.sock" \
-      --name "host$i" --underlay "$(address $i)" --log-level warning
+    start_agent $i "$@" "$bin/weftd" --dataplane user
     agents+=("$started")
   done
-  for i in 1 2; do eventually 60 "agent $i answers" weft $i pool status; done
-  weft 1 pool init --name bench > /dev/null
-  token=$(weft 1 pool invite)
-  weft 2 pool join "$(address 1)" --token "$token" > /dev/null
-  for i in 1 2; do eventually 60 "host $i sees two hosts alive" alive $i; done
+  make_pool 2
   weft 1 network create blue --encryption required > /dev/null ||
     fail "there is no network: see the sentence above, and weft doctor."
   eventually 60 "the network stands on host 2" weft 2 network show blue
@@ -228,13 +133,9 @@ make_libcrypto() {
     fail "the agents do not use libcrypto: see weft doctor."
 }
 
-make_bridge() { # make_bridge HOST
-  ip -n "$(host "$1")" link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
-  ip -n "$(host "$1")" link set br0 up
-}
 # The bridge, and in it a VXLAN device: 50 bytes more than the guest's packet. Its UDP checksum is on, as Weft's is.
 make_vxlan() { # make_vxlan HOST MTU LOCAL REMOTE
-  make_bridge "$1"
+  make_bridge "$(host "$1")"
   ip -n "$(host "$1")" link add vx0 mtu "$2" type vxlan id 1 local "$3" remote "$4" dstport 4789 udpcsum nolearning
   ip -n "$(host "$1")" link set vx0 master br0 up
 }
@@ -288,7 +189,7 @@ make_tinc() {
     start "tinc$i" "$(host $i)" tincd --config="$work/host$i" --no-detach --pidfile="$work/host$i/pid"
     tincs+=("$started")
     eventually 10 "tinc made its device on host $i" ip -n "$(host $i)" link show tinc0
-    make_bridge $i
+    make_bridge "$(host $i)"
     ip -n "$(host $i)" link set tinc0 mtu $mtu master br0 up
   done
 }
@@ -311,20 +212,10 @@ used() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8, $9 }' /proc/stat; }
 ticks=$(getconf CLK_TCK)
 processors=$(nproc)
 
-# round_trips FILE: median, 99th percentile, maximum, in milliseconds, and the number of pings that were lost. Those
-# that were on their way at the end are not lost, unless they are more than a second's.
-round_trips() {
-  awk '/ bytes from / && match($0, / time=[0-9.]+/) { print substr($0, RSTART + 6, RLENGTH - 6) }' "$1" | sort -g |
-    awk -v lost="$(awk '
-      match($0, /icmp_seq=[0-9]+/) { n = substr($0, RSTART + 9, RLENGTH - 9) + 0; answered++; if (n > last) last = n }
-      / packets transmitted/ { if ($1 - last > 100) last = $1; print last - answered }' "$1")" '
-      { value[NR] = $1 }
-      END {
-        if (NR == 0) exit 1
-        median = NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2
-        rank = int(NR * 0.99); if (rank < NR * 0.99) rank++
-        printf "%.3f %.3f %.3f %d\n", median, value[rank], value[NR], lost
-      }'
+# ping_figures FILE: median, 99th percentile and maximum of the round trips, and the number of pings that were lost.
+ping_figures() {
+  local trips gone
+  trips=$(round_trips "$1" | spread 3) && gone=$(lost "$1") && echo "${trips% *} ${gone% *}"
 }
 
 # run_streams STREAMS DIRECTION SECONDS FILE: direction 1 is from VM 1 to VM 2.
@@ -339,9 +230,10 @@ run_streams() {
 sample() { echo "$*" >> "$work/samples"; }
 
 measure_rest() { # measure_rest PATH
-  local before after
+  local before after trips
   ip netns exec "$(vm 1)" ping -n -i 0.01 -c "$pings" "$(inner 2)" > "$work/pings" || true
-  sample "$1 idle $(round_trips "$work/pings")" || fail "no ping was answered."
+  trips=$(ping_figures "$work/pings") || fail "no ping was answered."
+  sample "$1 idle $trips"
   before=$(used)
   sleep "$(((seconds + 1) / 2))"
   after=$(used)
@@ -351,14 +243,13 @@ measure_rest() { # measure_rest PATH
 
 measure_streams() { # measure_streams PATH STREAMS DIRECTION
   local before after ping trips
-  ip netns exec "$(vm 1)" ping -n -i 0.01 "$(inner 2)" > "$work/pings" &
-  ping=$!
+  start pings "$(vm 1)" ping -n -i 0.01 "$(inner 2)"
+  ping=$started
   before=$(used)
   run_streams "$2" "$3" "$seconds" "$work/iperf"
   after=$(used)
-  kill -INT $ping
-  wait $ping || true
-  trips=$(round_trips "$work/pings") || fail "no ping was answered under load."
+  end_processes INT "$ping"
+  trips=$(ping_figures "$work/pings.log") || fail "no ping was answered under load."
   sample "$1 streams$2.$3 $(jq -r '.end | [.sum_received.bits_per_second / 1e9, .sum_received.bytes / 1e9,
     .sum_sent.retransmits, .sum_received.seconds] | @tsv' "$work/iperf" |
     awk -v before="$before" -v after="$after" -v ticks="$ticks" -v processors="$processors" -v trips="$trips" '{
@@ -378,14 +269,12 @@ measure_small() { # measure_small PATH
 # witness PATH: a path that encrypts does not carry in clear what the VMs say, and the one in clear is seen to.
 witness() {
   local dump ping=(ping -q -c 20 -i 0.02 -s 200 -p 776f76656e2d696e2d636c656172) # woven-in-clear
-  ip netns exec "$(host 2)" tcpdump -i eth0 -U -w "$work/wire" > "$work/tcpdump.log" 2>&1 &
-  dump=$!
-  processes+=("$dump")
+  start tcpdump "$(host 2)" tcpdump -i eth0 -U -w "$work/wire"
+  dump=$started
   eventually 10 "tcpdump listens" grep -q "listening on" "$work/tcpdump.log"
   ip netns exec "$(vm 1)" "${ping[@]}" "$(inner 2)" > /dev/null || fail "pings were lost by $1."
   eventually 10 "tcpdump sees the pings" captured 20
-  kill -INT "$dump"
-  wait "$dump" || true
+  end_processes INT "$dump"
   rm "$work/tcpdump.log"
   if grep -qaF woven-in-clear "$work/wire"; then
     [[ $1 == clear ]] || fail "what the VMs say is on the underlay in clear, by $1."
@@ -410,10 +299,10 @@ fragments() {
 }
 
 measure() { # measure PATH
-  local path=$1 count direction
-  make_hosts
+  local path=$1 i count direction
+  make_pair
   "make_$path"
-  add_vms "$bridge" "$mtu"
+  for i in 1 2; do make_vm $i "$bridge" "$mtu"; done
   eventually 60 "VM 1 reaches VM 2 by $path" ip netns exec "$(vm 1)" ping -q -c 1 -W 1 "$(inner 2)"
   if [[ $path == tinc ]]; then eventually 60 "tinc has found the MTU of the path" tinc_ready; fi
   eventually 10 "a packet of $mtu bytes passes by $path" \
@@ -433,7 +322,7 @@ measure() { # measure PATH
   measure_small "$path"
   sample "$path fragments $(fragments)"
   if [[ $path == weft && -n $profile ]]; then write_profiles; fi
-  remove_hosts
+  remove_all
 }
 
 # ---------------------------------------------------------------------------------------------- profile
@@ -446,9 +335,9 @@ record() {
   shift
   perf record -q -a -e cpu-clock -F 1999 -o "$data" > "$work/perf.log" 2>&1 &
   recorder=$!
+  processes+=("$recorder")
   "$@"
-  kill -INT "$recorder"
-  wait "$recorder" || true
+  end_processes INT "$recorder"
   pids=$(IFS=,; echo "${agents[*]}")
   {
     echo "All commands, in per cent of the processors' time (idle time is that of swapper)"

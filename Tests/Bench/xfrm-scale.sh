@@ -12,7 +12,7 @@
 #
 # The baseline of the same run is the program ip with the same objects, all of a step in one batch.
 #
-#   sudo Tests/Bench/xfrm-scale.sh [--here | --policies-only] [ROUNDS]
+#   Tests/Bench/xfrm-scale.sh [--here | --policies-only] [ROUNDS]     as root
 #
 #   ROUNDS           of which the medians are told, 1 to 100 (5)
 #   --policies-only  the policies alone, on this machine's kernel
@@ -23,8 +23,9 @@
 set -euo pipefail
 export LC_ALL=C
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-. "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$root/Tests/Bench/figures.sh"
+. "$root/Tests/Bench/lab.sh"
 
 part=lab
 rounds=5
@@ -35,16 +36,10 @@ for word in "$@"; do
     *) rounds=$word ;;
   esac
 done
-[[ $rounds =~ ^[0-9]+$ ]] && ((rounds >= 1 && rounds <= 100)) ||
-  { echo "xfrm-scale: give a number of rounds from 1 to 100." >&2; exit 64; }
-[[ $(id -u) -eq 0 ]] || { echo "xfrm-scale: network namespaces need root: run it with sudo." >&2; exit 1; }
+[[ $rounds =~ ^[0-9]+$ ]] && ((rounds >= 1 && rounds <= 100)) || usage "give a number of rounds from 1 to 100."
+begin
 
-work=$(mktemp -d /tmp/weft-bench.XXXXXX)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-command -v swift > /dev/null || PATH=/opt/swift/usr/bin:$PATH
+find_swift
 bundle=${WEFT_TEST_BUNDLE:+$(realpath "$WEFT_TEST_BUNDLE")}
 cd "$root"
 if [[ -z $bundle ]]; then
@@ -53,15 +48,14 @@ if [[ -z $bundle ]]; then
   "${build[@]}" >&2
   bundle=$(cd "$("${build[@]}" --show-bin-path)" && pwd)/weftPackageTests.xctest
 fi
-[[ -f $bundle ]] || { echo "xfrm-scale: there is no $bundle." >&2; exit 1; }
+[[ -f $bundle ]] || fail "there is no $bundle."
 
 # A program that runs the suite where it is, and says on what.
 mkdir -p "$work/lab"
-cp Tests/Bench/lab.sh "$work/lab/"
 cat > "$work/lab/run" << END
 #!/bin/bash
+$(declare -f idle kernel_words)
 here=\$(dirname "\$0")
-. "\$here/lab.sh"
 echo "on|\$(kernel_words), \$(idle) % idle before"
 [[ -z \${WEFT_LAB:-} ]] || export LD_LIBRARY_PATH=\$here/lib
 export SWIFT_BACKTRACE=enable=no WEFT_BENCH=$rounds
@@ -75,8 +69,7 @@ measure() {
   "$@" > "$work/output" 2>&1 || status=$?
   if ((status != 0)) || ! grep -q '^xfrm-scale|' "$work/output"; then
     tail -n 40 "$work/output" >&2
-    echo "xfrm-scale: the suite ended with $status, or measured nothing." >&2
-    exit 1
+    fail "the suite ended with $status, or measured nothing."
   fi
   echo
   echo "SAs and policies with 63 hosts, medians of $rounds rounds"
