@@ -45,3 +45,13 @@ lost() {
       print last - answered, sent
     }' "$1"
 }
+
+# On what kernel figures of this machine are taken, in words.
+kernel_words() {
+  if [[ -n ${WEFT_LAB:-} ]]; then
+    echo "Linux $(uname -r), $(nproc) processors of the lab's machine, emulated by QEMU (TCG): 10 to 30 times slower than" \
+      "the machine itself"
+  else
+    echo "Linux $(uname -r), $(nproc) processors"
+  fi
+}

@@ -21,7 +21,6 @@ export LC_ALL=C TZ=UTC
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$root/Tests/Bench/hosts.sh"
 . "$root/Tests/Bench/figures.sh"
-. "$root/Tests/Bench/lab.sh"
 
 hosts=3
 here=
@@ -41,6 +40,7 @@ find_binaries
 if [[ -z $here ]]; then
   echo "In the kernel lab; outside of it, processors were $(idle) % idle before"
   mkdir -p "$work/lab/Tests/Bench"
+  . "$root/Tests/Lab/pack.sh"
   pack_for_lab "$work/lab" "$bin/weftd" "$bin/weft"
   cp "$root"/Tests/Bench/*.sh "$work/lab/Tests/Bench/"
   printf '#!/bin/bash\nexport LD_LIBRARY_PATH=/lab/lib WEFT_BIN_DIR=/lab/bin WEFT_BENCH_DELAY=%q\n%s\n' \

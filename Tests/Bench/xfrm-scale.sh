@@ -25,7 +25,6 @@ export LC_ALL=C
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$root/Tests/Bench/figures.sh"
-. "$root/Tests/Bench/lab.sh"
 
 part=lab
 rounds=5
@@ -82,6 +81,7 @@ measure() {
 
 if [[ $part == lab ]]; then
   echo "In the kernel lab; outside of it, processors were $(idle) % idle before"
+  . "$root/Tests/Lab/pack.sh"
   pack_for_lab "$work/lab" "$bundle"
   measure Tests/Lab/vm.sh "$work/lab"
   part=policies

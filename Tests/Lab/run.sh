@@ -16,6 +16,7 @@ export LC_ALL=C.UTF-8
 
 start=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+. Tests/Lab/pack.sh
 give_up() {
   echo "Tests/Lab/run.sh: $*" >&2
   exit 1
@@ -38,30 +39,17 @@ fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/weft-lab-run.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/lab"/{bin,lib}
-programs=("$work/lab/tests")
-strip --strip-debug -o "$work/lab/tests" "$bundle"
+programs=("$bundle")
 for program in weftd weft; do
-  [[ -x $binaries/$program ]] || continue
-  strip --strip-debug -o "$work/lab/bin/$program" "$binaries/$program"
-  programs+=("$work/lab/bin/$program")
+  if [[ -x $binaries/$program ]]; then programs+=("$binaries/$program"); fi
 done
-# The machine has the libraries of the system; those of Swift come along.
-runtime=$(dirname "$(dirname "$(readlink -f "$(command -v swift)")")")/lib/swift/linux
-for program in "${programs[@]}"; do
-  LD_LIBRARY_PATH=$runtime ldd "$program" | sed -nE 's,.* => (/[^ ]+) \(.*,\1,p'
-done | sort -u | while IFS= read -r library; do
-  case $library in
-    /lib/* | /usr/lib/*) ;;
-    *) cp -L "$library" "$work/lab/lib/" ;;
-  esac
-done
+pack_for_lab "$work/lab" "${programs[@]}"
 printf -v words ' %q' "$@"
 cat > "$work/lab/run" << END
 #!/bin/bash
 export LD_LIBRARY_PATH=/lab/lib WEFT_BIN_DIR=/lab/bin WEFT_TEST_OUTPUT=/out SWIFT_BACKTRACE=enable=no
 export WEFT_TEST_PATIENCE=${WEFT_TEST_PATIENCE:-6}
-exec ./tests --testing-library swift-testing --filter$words
+exec bin/$(basename "$bundle") --testing-library swift-testing --filter$words
 END
 chmod 755 "$work/lab/run"
 
