@@ -7,6 +7,8 @@ package final class KernelNetwork {
   var remoteRequest = RemoteRequest()
   /// This kernel has neither of the classifiers that can drop what a bridge hands up to the host.
   package internal(set) var lacksInputFilter = false
+  /// This kernel lets nobody take the queues from a TAP.
+  var keepsQueueing = false
 
   package init() throws(KernelError) { socket = try NetlinkSocket() }
 }

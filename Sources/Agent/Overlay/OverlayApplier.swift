@@ -31,7 +31,7 @@ package final class OverlayApplier {
     for link in observation.bridges where try !kernel.isIsolatedFromHost(link) {
       observation.setUnsound(bridge: link)
     }
-    for link in observation.tunnels where !kernel.isClosedToAddresses(link) {
+    for link in observation.tunnels where !kernel.isClosedToAddresses(link) || kernel.hasQueueing(link) {
       observation.setUnsound(tunnel: link)
     }
     if !observation.tunnels.isEmpty || !observation.bridges.isEmpty {

@@ -64,7 +64,7 @@ extension KernelNetwork {
   private static let ingressHandle: UInt32 = 0xffff_0000
   private static let filterPriority: UInt32 = 0x5746
 
-  private static func trafficHeader(_ index: Int32, parent: UInt32, handle: UInt32 = 0, info: UInt32 = 0) -> tcmsg {
+  static func trafficHeader(_ index: Int32, parent: UInt32, handle: UInt32 = 0, info: UInt32 = 0) -> tcmsg {
     var header = tcmsg()
     header.tcm_ifindex = index
     header.tcm_parent = parent

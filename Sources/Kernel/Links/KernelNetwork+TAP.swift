@@ -54,13 +54,15 @@ extension KernelNetwork {
       code: code == EACCES || code == EPERM ? code : EOPNOTSUPP, message: nil)
   }
 
-  /// The order matters: the device joins the bridge and gets its port flags before it comes up, so it never learns.
+  /// The order matters: the device joins the bridge and gets its port flags before it comes up, so it never learns, and
+  /// has no queues by then, so the kernel makes none.
   private func repairTAP(_ link: Link, _ spec: TAPSpec, bridge: Int32) throws(KernelError) -> Ensured {
     guard link.tap != nil else { throw .foreign(name: spec.name, kind: link.kind, alias: link.alias) }
     try claim(link, mac: spec.mac, alias: spec.alias)
     if let what = link.unchangeableDifference(spec) { throw .unchangeable(name: spec.name, what: what) }
     var link = link
-    let changed = try closeClaimed(&link, alias: spec.alias)
+    var changed = try closeClaimed(&link, alias: spec.alias)
+    if try removeQueueing(link) { changed = true }
     guard !link.satisfies(spec, bridge: bridge) else {
       return changed ? .changed(index: link.index) : .unchanged(index: link.index)
     }

@@ -29,6 +29,7 @@ extension Link {
     case Int(IFLA_MTU): mtu = Int(attribute.u32 ?? 0)
     case Int(IFLA_MASTER): master = attribute.u32.flatMap { $0 == 0 ? nil : Int32(bitPattern: $0) }
     case Int(IFLA_IFALIAS): alias = attribute.text
+    case Int(IFLA_QDISC): queueing = attribute.text
     case Int(IFLA_LINKINFO): takeInfo(attribute)
     case Int(IFLA_AF_SPEC):
       for family in Attributes(nested: attribute) where family.type == 10 {

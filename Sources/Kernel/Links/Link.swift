@@ -22,6 +22,8 @@ package struct Link: Equatable, Sendable {
   package var gre: GRE?
   package var tap: TAP?
   package var port: BridgePort?
+  /// The queueing discipline at the root of what it transmits (`IFLA_QDISC`).
+  package var queueing: String?
   /// `IFLA_INET6_ADDR_GEN_MODE`: 1 is none. nil without IPv6.
   package var addressGeneration: UInt8?
 

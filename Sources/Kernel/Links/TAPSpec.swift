@@ -26,8 +26,8 @@ package struct TAPSpec: Hashable, Sendable {
 }
 
 extension Link {
-  /// Whether it is exactly as wanted and a port of the bridge with this number. How many queues are open, and which
-  /// offloads their reader takes, is not looked at.
+  /// Whether it is exactly as wanted and a port of the bridge with this number. How many queues are open, which offloads
+  /// their reader takes, and what the kernel queues before them (`KernelNetwork.hasQueueing`), is not looked at.
   package func satisfies(_ spec: TAPSpec, bridge: Int32) -> Bool {
     guard tap != nil, let port else { return false }
     return name == spec.name && alias == spec.alias && mac == spec.mac && mtu == spec.mtu && isUp && master == bridge

@@ -30,6 +30,29 @@ import Wire
     try body(queue)
   }
 
+  /// On a port of the bridge, with an address.
+  private func guest(_ bridge: Int32, _ kernel: KernelNetwork) throws -> TestHost {
+    let guest = try TestHost()
+    try sh("ip link add vif1.0 mtu 1446 type veth peer name eth0 mtu 1446 netns \(guest.path)")
+    try kernel.setMaster(try #require(try kernel.link(named: "vif1.0")).index, bridge: bridge)
+    try sh("ip link set vif1.0 up")
+    try guest.run { try sh("ip link set eth0 up && ip addr add 198.51.100.1/24 dev eth0") }
+    return guest
+  }
+
+  /// An ARP request of the guest's, as it comes out of the queue.
+  private func request(of guest: TestHost, _ queue: Int32) throws -> [UInt8] {
+    #expect(try portIs("forwarding"))
+    try guest.run { _ = try? sh("ping -c 1 -W 0.1 198.51.100.2") }
+    var frame = [UInt8](repeating: 0, count: 2048)
+    var request: [UInt8]?
+    for _ in 0..<500 where request == nil {
+      let count = read(queue, &frame, frame.count)
+      if count < 0 { usleep(10_000) } else if frame[22..<24] == [8, 6] { request = Array(frame[..<count]) }
+    }
+    return try #require(request)
+  }
+
   /// Waits for it: the bridge hears of a carrier from the kernel's worker of link changes.
   private func portIs(_ state: String) throws -> Bool {
     for _ in 0..<500 {
@@ -78,6 +101,52 @@ import Wire
         #expect(try kernel.ensureTAP(spec()) == .unchanged(index: index))
       }
       if hasQueue { try withQueue { _ in try damageAndRepair() } } else { try damageAndRepair() }
+    }
+  }
+
+  @Test func theKernelPutsNoQueuesBeforeADevice() throws {
+    try withNetwork { kernel, _ in
+      try kernel.ensureTAP(spec())
+      #expect(try sh("tc qdisc show dev wt77").hasPrefix("qdisc noqueue"))
+      #expect(try kernel.link(named: "wt77").map { kernel.hasQueueing($0) } == false)
+    }
+  }
+
+  @Test(arguments: [false, true]) func queuesThatTheKernelPutBeforeADeviceAreTakenAwayWhileItLives(isDown: Bool) throws
+  {
+    try withNetwork { kernel, bridge in
+      let index = try kernel.ensureTAP(spec()).index
+      let guest = try guest(bridge, kernel)
+      try withQueue { queue in
+        // As without a choice at the first "up".
+        try sh("tc qdisc del dev wt77 root")
+        #expect(try sh("tc qdisc show dev wt77").contains("qdisc mq"))
+        if isDown { try sh("ip link set wt77 down") }
+        #expect(try kernel.link(named: "wt77").map { kernel.hasQueueing($0) } == true)
+        #expect(try kernel.ensureTAP(spec()) == .changed(index: index))
+        #expect(try sh("tc qdisc show dev wt77").hasPrefix("qdisc noqueue"))
+        #expect(try kernel.ensureTAP(spec()) == .unchanged(index: index))
+        #expect(try request(of: guest, queue)[22..<24] == [8, 6], "frames pass")
+      }
+    }
+  }
+
+  @Test func aQueueThatSomeoneElseChoseStays() throws {
+    try withNetwork { kernel, _ in
+      let index = try kernel.ensureTAP(spec()).index
+      try sh("tc qdisc replace dev wt77 root pfifo limit 10")
+      #expect(try kernel.ensureTAP(spec()) == .unchanged(index: index))
+      #expect(try sh("tc qdisc show dev wt77").contains("pfifo"))
+    }
+  }
+
+  @Test func aKernelThatKeepsItsQueuesIsNotAskedAgain() throws {
+    try withNetwork { kernel, bridge in
+      kernel.keepsQueueing = true
+      let index = try kernel.ensureTAP(spec()).index
+      #expect(try kernel.link(named: "wt77")?.queueing == "mq")
+      #expect(try kernel.link(named: "wt77")?.satisfies(spec(), bridge: bridge) == true)
+      #expect(try kernel.ensureTAP(spec()) == .unchanged(index: index))
     }
   }
 
@@ -182,24 +251,12 @@ import Wire
   @Test func framesPassBothWaysAndOffloadsAreAskedFor() throws {
     try withNetwork { kernel, bridge in
       try kernel.ensureTAP(spec())
-      let guest = try TestHost()
-      try sh("ip link add vif1.0 mtu 1446 type veth peer name eth0 mtu 1446 netns \(guest.path)")
-      try kernel.setMaster(try #require(try kernel.link(named: "vif1.0")).index, bridge: bridge)
-      try sh("ip link set vif1.0 up")
-      try guest.run { try sh("ip link set eth0 up && ip addr add 198.51.100.1/24 dev eth0") }
+      let guest = try guest(bridge, kernel)
       try withQueue { queue in
         #expect(weft_tun_set_offloads(queue, WEFT_TUN_CHECKSUM.rawValue | WEFT_TUN_TSO4.rawValue) == 0)
         #expect(weft_tun_set_offloads(queue, WEFT_TUN_TSO4.rawValue) == -EINVAL, "not without the checksum")
-        #expect(try portIs("forwarding"))
         // An ARP request of the guest's comes out with an empty header before it.
-        try guest.run { _ = try? sh("ping -c 1 -W 0.1 198.51.100.2") }
-        var frame = [UInt8](repeating: 0, count: 2048)
-        var request: [UInt8]?
-        for _ in 0..<500 where request == nil {
-          let count = read(queue, &frame, frame.count)
-          if count < 0 { usleep(10_000) } else if frame[22..<24] == [8, 6] { request = Array(frame[..<count]) }
-        }
-        let arp = try #require(request)
+        let arp = try request(of: guest, queue)
         #expect(arp[..<10].allSatisfy { $0 == 0 } && arp[10..<16].allSatisfy { $0 == 0xff })
         // The answer, from a station that is nowhere else.
         let guestMAC = Array(arp[16..<22])
