@@ -93,8 +93,10 @@ let package = Package(
     .testTarget(name: "RegistryTests", dependencies: ["Registry", "Wire"], swiftSettings: strict),
     .testTarget(name: "AssociationsTests", dependencies: ["Associations", "Wire"], swiftSettings: strict),
     .target(name: "CAllocations", path: "Tests/CAllocations"),
+    .target(name: "Namespaces", dependencies: ["CLinux"], path: "Tests/Namespaces", swiftSettings: strict),
     .testTarget(
-      name: "DataPathTests", dependencies: ["CAllocations", "CLinux", "DataPath", "Wire"], swiftSettings: strict),
+      name: "DataPathTests", dependencies: ["CAllocations", "CLinux", "DataPath", "Namespaces", "Wire"],
+      swiftSettings: strict),
     .testTarget(name: "OverlayTests", dependencies: ["Overlay", "Registry", "Wire"], swiftSettings: strict),
     .testTarget(
       name: "TrustTests",
@@ -122,7 +124,9 @@ let package = Package(
       name: "SimulationTests", dependencies: ["Associations", "Membership", "Registry", "Wire"], swiftSettings: strict),
     .testTarget(
       name: "KernelTests",
-      dependencies: ["Agent", "Associations", "DataPath", "Kernel", "Overlay", "Registry", "Trust", "CLinux", "Wire"],
+      dependencies: [
+        "Agent", "Associations", "CLinux", "DataPath", "Kernel", "Namespaces", "Overlay", "Registry", "Trust", "Wire",
+      ],
       swiftSettings: strict),
     .testTarget(name: "EndToEndTests", dependencies: ["CLinux", "Wire"], swiftSettings: strict),
   ]

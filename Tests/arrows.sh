@@ -19,7 +19,7 @@ check() { # check WHAT, with the violations on stdin
   fi
 }
 
-# Who may import whom, of our own targets, as in Docs/architecture.md.
+# Who may import whom, of our own targets, as in the first table of Docs/architecture.md.
 declare -A arrows=(
   [CNetlink]=""
   [COpenSSL]=""
@@ -36,6 +36,11 @@ declare -A arrows=(
   [Agent]="CLinux Wire Membership Registry Associations Overlay Trust Kernel DataPath Control"
   [weftd]="Agent"
   [weft]="Control"
+)
+# The targets under Tests that several test targets use, and what of ours they may import. No target above imports one.
+declare -A support=(
+  [CAllocations]=""
+  [Namespaces]="CLinux"
 )
 # The modules of others that a target may import; system modules are below.
 declare -A modules=(
@@ -82,6 +87,13 @@ for folder in Sources/*/; do
     done)
 done
 
+for target in "${!support[@]}"; do
+  check "$target imports only what it may" < <(
+    imports "Tests/$target" | while IFS=: read -r file line module; do
+      contains "${support[$target]} $system" "$module" || echo "$file:$line imports $module"
+    done)
+done
+
 # The cores: a clock or a task inside would make the same seed give another trace.
 for target in $sans_io; do
   check "$target has no clock, task or randomness of its own" < <(grep -rnE --include='*.swift' \
@@ -98,7 +110,7 @@ check "the codecs of DataPath import only Wire" < <(
 
 # The document has the same targets.
 check "the document names every target" < <(
-  for target in "${!arrows[@]}"; do
+  for target in "${!arrows[@]}" "${!support[@]}"; do
     grep -qE "^\|.*\`$target\`.*\|" Docs/architecture.md || echo "$target is not in the table of Docs/architecture.md"
   done)
 
@@ -111,7 +123,17 @@ if "$swift" package --scratch-path "$scratch" dump-package > "$scratch/manifest.
     jq -r '.targets[] | select(.type != "test") | .name as $name
       | .dependencies[] | (.byName // .target // empty) | [$name, .[0]] | @tsv' "$scratch/manifest.json" |
       while read -r target dependency; do
-        contains "${arrows[$target]-}" "$dependency" || echo "Package.swift lets $target import $dependency"
+        contains "${arrows[$target]-} ${support[$target]-}" "$dependency" ||
+          echo "Package.swift lets $target import $dependency"
+      done)
+  check "what is under Tests is a test or supports tests, and is in no product" < <(
+    jq -r '.targets[] | select(.type != "test" and (.path // "" | startswith("Tests/"))) | .name' \
+      "$scratch/manifest.json" | while read -r target; do
+      [[ -v support[$target] ]] || echo "$target is not in the table of Tests/arrows.sh: add it."
+    done
+    jq -r '.products[] | .name as $name | .targets[] | [$name, .] | @tsv' "$scratch/manifest.json" |
+      while read -r product target; do
+        [[ ! -v support[$target] ]] || echo "the product $product has $target"
       done)
   check "the manifest declares no other module" < <(
     jq -r '.targets[] | select(.type != "test") | .name as $name

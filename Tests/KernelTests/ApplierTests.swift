@@ -1,16 +1,14 @@
 import Agent
 import Kernel
+import Namespaces
 import Overlay
 import Registry
 import Testing
 import Wire
 
 @Suite struct ApplierTests {
-  private static let host = HostID(high: 1, low: 2)
-  private static let id = NetworkID(high: 0x1111_1111_1111_4111, low: 0x8111_1111_1111_1111)
-  private static let other = NetworkID(high: 0x2222_2222_2222_4222, low: 0x8222_2222_2222_2222)
-
-  private func input(_ id: NetworkID = id, vni: UInt32 = 77, bridge: String = "weft-blue") throws -> NetworkPlanInput {
+  private func input(_ id: NetworkID = .test, vni: UInt32 = 77, bridge: String = "weft-blue") throws -> NetworkPlanInput
+  {
     NetworkPlanInput(
       id: id, name: "blue", vni: try .test(vni), bridge: bridge, encapsulation: .vxlan, encryption: .off, mtu: 1446,
       localVTEP: try .test("192.0.2.1"),
@@ -19,15 +17,11 @@ import Wire
   }
 
   private func desired(_ inputs: [NetworkPlanInput]) -> OverlayState {
-    OverlayState.desired(inputs, pool: "test", host: Self.host, mechanisms: [.kernelVXLANInClear]).state
-  }
-
-  private func addVIF() throws {
-    try sh("ip link add vif1.0 type veth peer name g && ip link set vif1.0 master weft-blue up && ip link set g up")
+    OverlayState.desired(inputs, pool: "test", host: .test, mechanisms: [.kernelVXLANInClear]).state
   }
 
   @Test func aNetworkIsBroughtAboutAndASecondApplierFindsNothingToDo() throws {
-    try TestHost().run {
+    try Namespace().run {
       let wanted = desired([try input()])
       let first = OverlayApplier(kernel: try KernelNetwork(), pool: "test")
       var outcome = try first.reconcile(to: wanted)
@@ -48,7 +42,7 @@ import Wire
   }
 
   @Test func whatSomeoneChangedByHandIsPutRight() throws {
-    try TestHost().run {
+    try Namespace().run {
       let wanted = desired([try input()])
       let applier = OverlayApplier(kernel: try KernelNetwork(), pool: "test")
       _ = try applier.reconcile(to: wanted)
@@ -69,12 +63,12 @@ import Wire
   }
 
   @Test func aNetworkThatIsGoneTakesExactlyItsDevicesAlong() throws {
-    try TestHost().run {
+    try Namespace().run {
       let applier = OverlayApplier(kernel: try KernelNetwork(), pool: "test")
-      let both = desired([try input(), try input(Self.other, vni: 78, bridge: "weft-red")])
-      try sh("ip link add mine type bridge && ip link set mine alias weft:elsewhere:\(Self.id)")
+      let both = desired([try input(), try input(.other, vni: 78, bridge: "weft-red")])
+      try sh("ip link add mine type bridge && ip link set mine alias weft:elsewhere:\(NetworkID.test)")
       _ = try applier.reconcile(to: both)
-      let outcome = try applier.reconcile(to: desired([try input(Self.other, vni: 78, bridge: "weft-red")]))
+      let outcome = try applier.reconcile(to: desired([try input(.other, vni: 78, bridge: "weft-red")]))
       #expect(outcome.errors.isEmpty)
       let names = Set(try KernelNetwork().links().map(\.name))
       #expect(names == ["lo", "mine", "weft-red", "wx78"])
@@ -82,33 +76,33 @@ import Wire
   }
 
   @Test func aBridgeOfThatNameThatIsNotOursIsAProblemAndNotAChange() throws {
-    try TestHost().run {
+    try Namespace().run {
       let applier = OverlayApplier(kernel: try KernelNetwork(), pool: "test")
       try sh("ip link add weft-blue type bridge")
       let outcome = try applier.reconcile(
-        to: desired([try input(), try input(Self.other, vni: 78, bridge: "weft-red")]))
-      #expect(outcome.problems[Self.id] == .nameTaken(device: "weft-blue", alias: nil))
+        to: desired([try input(), try input(.other, vni: 78, bridge: "weft-red")]))
+      #expect(outcome.problems[.test] == .nameTaken(device: "weft-blue", alias: nil))
       let names = Set(try KernelNetwork().links().map(\.name))
       #expect(names == ["lo", "weft-blue", "weft-red", "wx78"], "the other network stands all the same")
     }
   }
 
   @Test func aDeviceLeftWithoutItsMarkByAKilledAgentIsTakenOver() throws {
-    try TestHost().run {
+    try Namespace().run {
       let applier = OverlayApplier(kernel: try KernelNetwork(), pool: "test")
-      let mac = OverlayNames.mac(.bridge, network: Self.id, host: Self.host)
+      let mac = OverlayNames.mac(.bridge, network: .test, host: .test)
       try sh("ip link add weft-blue address \(mac) type bridge")
       let outcome = try applier.reconcile(to: desired([try input()]))
       #expect(outcome.problems.isEmpty && outcome.errors.isEmpty)
-      #expect(try KernelNetwork().link(named: "weft-blue")?.alias == "weft:test:\(Self.id)")
+      #expect(try KernelNetwork().link(named: "weft-blue")?.alias == "weft:test:\(NetworkID.test)")
     }
   }
 
   @Test func aTunnelThatIsWrongForLifeIsMadeAnewWithItsEntries() throws {
-    try TestHost().run {
+    try Namespace().run {
       let applier = OverlayApplier(kernel: try KernelNetwork(), pool: "test")
       try sh("ip link add wx77 type vxlan id 77 local 192.0.2.1 dstport 4444 nolearning")
-      try sh("ip link set wx77 alias weft:test:\(Self.id)")
+      try sh("ip link set wx77 alias weft:test:\(NetworkID.test)")
       let outcome = try applier.reconcile(to: desired([try input()]))
       #expect(outcome.errors.isEmpty)
       #expect(try KernelNetwork().link(named: "wx77")?.vxlan?.port == 7680)
@@ -117,7 +111,7 @@ import Wire
   }
 
   @Test func theFastPathMovesAMACEvenAfterTheDeviceWasMadeAnew() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       let applier = OverlayApplier(kernel: kernel, pool: "test")
       let wanted = desired([try input()])

@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
@@ -28,7 +29,7 @@ import Wire
   }
 
   @Test func aRemoteMACIsSetInBothTablesByOneMessageAndMovedByOne() throws {
-    try TestHost().run {
+    try Namespace().run {
       let network = try Network()
       let (first, second) = (try VTEP.test("192.0.2.8"), try VTEP.test("192.0.2.9"))
       try network.kernel.replaceRemote(.test(5), tunnel: network.tunnel, first)
@@ -42,7 +43,7 @@ import Wire
   }
 
   @Test func aMACMovesBetweenALocalPortAndTheTunnelInOneStep() throws {
-    try TestHost().run {
+    try Namespace().run {
       let network = try Network()
       try sh("ip link add vif1.0 type veth peer name g && ip link set vif1.0 master weft-blue")
       let port = try #require(try network.kernel.link(named: "vif1.0")).index
@@ -63,7 +64,7 @@ import Wire
   }
 
   @Test func theFloodListTakesAndLosesHostsOneByOne() throws {
-    try TestHost().run {
+    try Namespace().run {
       let network = try Network()
       let vteps = try (1...5).map { try VTEP.test("198.51.100.\($0)") }
       #expect(network.kernel.apply(vteps.map { .addFlood(tunnel: network.tunnel, $0) }).isEmpty)
@@ -76,7 +77,7 @@ import Wire
   }
 
   @Test func aBatchTellsWhichOfItsRequestsFailed() throws {
-    try TestHost().run {
+    try Namespace().run {
       let network = try Network()
       let vtep = try VTEP.test("192.0.2.8")
       let failures = network.kernel.apply([
@@ -90,7 +91,7 @@ import Wire
   }
 
   @Test func tenThousandEntriesAreSetInBatchesAndRead() throws {
-    try TestHost().run {
+    try Namespace().run {
       let network = try Network()
       let vtep = try VTEP.test("192.0.2.8")
       let clock = ContinuousClock()

@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
@@ -66,7 +67,7 @@ import Wire
   @Test func bridgedFramesPassAFirewallThatTheHostAppliesToConnections() throws {
     let pool = try TestPool(1)
     let member = pool.members[0]
-    let other = try TestHost()
+    let other = try Namespace()
     try member.host.connect("vif9.0", to: other, "eth0")
     try other.run { try sh("ip addr add 198.51.100.9/24 dev eth0") }
     let isTried = try member.host.run {

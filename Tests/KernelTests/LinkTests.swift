@@ -1,11 +1,12 @@
 import Glibc
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
 @Suite struct LinkTests {
   @Test func aBridgeIsMadeAsWantedAndASecondEnsureChangesNothing() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       let first = try kernel.ensureBridge(Specs.bridge())
       guard case .created = first else {
@@ -29,7 +30,7 @@ import Wire
     "sysctl -qw net.ipv4.conf.weft-blue.arp_ignore=0 || echo 0 > /proc/sys/net/ipv4/conf/weft-blue/arp_ignore",
   ])
   func aBridgeThatSomeoneChangedIsRepairedWhileItLives(damage: String) throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       let index = try kernel.ensureBridge(Specs.bridge()).index
       try sh(damage)
@@ -40,7 +41,7 @@ import Wire
 
   @Test(arguments: [1400, 1500, 9000])
   func theMTUOfABridgeDoesNotFollowItsPorts(mtu: Int) throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       try kernel.ensureBridge(Specs.bridge(mtu: mtu))
       try sh("ip link add vif1.0 mtu 1280 type veth peer name g && ip link set vif1.0 master weft-blue")
@@ -49,7 +50,7 @@ import Wire
   }
 
   @Test func aBridgeOfAnotherOwnerIsNotTouched() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       try sh("ip link add weft-blue type bridge && ip link set weft-blue mtu 1234 alias strange")
       let before = try kernel.link(named: "weft-blue")
@@ -61,7 +62,7 @@ import Wire
   }
 
   @Test func aBridgeWithoutAliasAndWithAForeignMACIsNotTouched() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       try sh("ip link add weft-blue type bridge")
       #expect(throws: KernelError.self) { _ = try kernel.ensureBridge(Specs.bridge()) }
@@ -70,7 +71,7 @@ import Wire
   }
 
   @Test func aBridgeOfOursThatDidNotGetItsMarkIsTakenOver() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       try sh("ip link add weft-blue address \(MACAddress.test(1)) type bridge")
       let ensured = try kernel.ensureBridge(Specs.bridge())
@@ -81,7 +82,7 @@ import Wire
 
   @Test(arguments: ["192.0.2.1", "2001:db8::1"])
   func aVXLANDeviceIsMadeAsWantedAndASecondEnsureChangesNothing(local: String) throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       let bridge = try kernel.ensureBridge(Specs.bridge()).index
       let spec = try Specs.vxlan(local)
@@ -97,7 +98,7 @@ import Wire
   }
 
   @Test func aVXLANDeviceMovesToAnotherUnderlayAddressWithoutBeingMadeAnew() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       try kernel.ensureBridge(Specs.bridge())
       let index = try kernel.ensureVXLAN(try Specs.vxlan("192.0.2.1")).index
@@ -113,7 +114,7 @@ import Wire
   }
 
   @Test func aVXLANDeviceThatLeftItsBridgeIsPutBackWithItsPortFlags() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       let bridge = try kernel.ensureBridge(Specs.bridge()).index
       let index = try kernel.ensureVXLAN(try Specs.vxlan("192.0.2.1")).index
@@ -125,7 +126,7 @@ import Wire
   }
 
   @Test func aUDPPortInUseIsRefusedWithErrnoAndASentence() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       try kernel.ensureBridge(Specs.bridge())
       // A VXLAN device with other flags on the port, as Open vSwitch makes one.
@@ -138,7 +139,7 @@ import Wire
   }
 
   @Test func aRefusalCarriesTheKernelsOwnWords() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       try kernel.ensureBridge(Specs.bridge())
       try sh("ip link add other type vxlan id 77 local 192.0.2.1 dstport 7680")
@@ -153,7 +154,7 @@ import Wire
   }
 
   @Test func namesThatNoInterfaceCanHaveAreRefused() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       for name in ["", "a b", "a/b", "sixteen-letters-", String(repeating: "x", count: 300), "..", "ä b"] {
         #expect(throws: KernelError.self) { _ = try kernel.ensureBridge(Specs.bridge(name)) }
@@ -163,7 +164,7 @@ import Wire
   }
 
   @Test func portsGoInAndOutAndLinksAreDeletedOnlyWithTheRightMark() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       let bridge = try kernel.ensureBridge(Specs.bridge()).index
       try sh("ip link add vif1.0 type veth peer name g")

@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
@@ -15,7 +16,7 @@ import Wire
   }
 
   @Test func theEventBufferIsLargeAndTheDescriptorDoesNotBlock() throws {
-    try TestHost().run {
+    try Namespace().run {
       let monitor = try KernelMonitor()
       #expect(monitor.receiveBufferSize >= 16 << 20)
       #expect(try monitor.receive().isEmpty)
@@ -24,7 +25,7 @@ import Wire
   }
 
   @Test func aVIFThatComesJoinsGetsItsCarrierAndGoesIsReportedStepByStep() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       let bridge = try kernel.ensureBridge(Specs.bridge()).index
       let monitor = try KernelMonitor()
@@ -41,11 +42,11 @@ import Wire
       #expect(try kernel.link(named: "vif1.0")?.hasCarrier == true)
       var seen = links(try drain(monitor))
       // A carrier is reported by the kernel's own worker, a moment later.
-      for _ in 0..<200 where seen.last?.hasCarrier != true {
-        usleep(5000)
+      let hasCarrier = try eventually {
         seen += links(try drain(monitor))
+        return seen.last?.hasCarrier == true
       }
-      #expect(seen.last?.hasCarrier == true)
+      #expect(hasCarrier)
       try sh("ip link set vif1.0 nomaster")
       let left = try drain(monitor)
       #expect(links(left).last.map { $0.master == nil } == true)
@@ -57,7 +58,7 @@ import Wire
   }
 
   @Test func forwardingEntriesAndAddressesAreReportedWhenTheyComeAndGo() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       let bridge = try kernel.ensureBridge(Specs.bridge()).index
       let tunnel = try kernel.ensureVXLAN(try Specs.vxlan("192.0.2.1")).index
@@ -83,7 +84,7 @@ import Wire
   }
 
   @Test func lostEventsAreToldAsAnOverrunAndANewLookFindsEverything() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       try kernel.ensureBridge(Specs.bridge())
       let tunnel = try kernel.ensureVXLAN(try Specs.vxlan("192.0.2.1")).index

@@ -1,3 +1,4 @@
+import Namespaces
 import Testing
 import Wire
 
@@ -7,7 +8,7 @@ import Wire
 @Suite struct ParsingTests {
   @Test func noCutAndNoMutationOfAMessageTraps() throws {
     var samples: [[UInt8]] = []
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       try kernel.ensureBridge(Specs.bridge())
       let tunnel = try kernel.ensureVXLAN(try Specs.vxlan("192.0.2.1")).index

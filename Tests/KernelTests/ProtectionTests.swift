@@ -1,5 +1,6 @@
 import Associations
 import Kernel
+import Namespaces
 import Testing
 import Trust
 import Wire
@@ -20,7 +21,7 @@ import Wire
   /// In a fresh namespace, with a protection that has closed one GRE key.
   private func withClosed(_ body: (Protection, VNI) throws -> Void) throws {
     let key = try #require(Self.key)
-    try TestHost().run {
+    try Namespace().run {
       let protection = try Protection(KernelAbilities.Protection(esp: nil, policyLock: nil, filterLock: nil))
       protection.close(greKeys: [key])
       #expect(protection.locks.policies == nil && protection.locks.filter == nil)

@@ -1,20 +1,21 @@
 import Glibc
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
 @Suite struct TapTests {
   /// A VIF with a guest behind it; frames are sent by a packet socket on the guest's interface.
   private final class Pair {
-    let host: TestHost
-    let guest: TestHost
+    let host: Namespace
+    let guest: Namespace
     let sender: VIFTap
     let back: VIFTap
     let tap: VIFTap
 
     init(_ mode: VIFTap.Mode) throws {
-      host = try TestHost()
-      guest = try TestHost()
+      host = try Namespace()
+      guest = try Namespace()
       // Silence of their own, so that only what the test sends is seen.
       for side in [host, guest] { try side.run { try sh("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6") } }
       try host.connect("vif1.0", to: guest, "eth0")
@@ -30,12 +31,12 @@ import Wire
 
     func send(_ frame: [UInt8]) { #expect(Glibc.send(sender.descriptor, frame, frame.count, 0) == frame.count) }
 
-    /// veth hands frames over in a softirq of the sender's CPU; wait for it up to a second.
+    /// veth hands frames over in a softirq of the sender's CPU, which has to be waited for.
     func receive(_ count: Int) throws -> [Announcement] {
       var all: [Announcement] = []
-      for _ in 0..<200 where all.count < count {
+      _ = try eventually {
         all += try tap.receive()
-        if all.count < count { usleep(5000) }
+        return all.count >= count
       }
       return all + (try tap.receive())
     }

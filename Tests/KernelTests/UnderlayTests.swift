@@ -1,11 +1,12 @@
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
 @Suite struct UnderlayTests {
   private func withAddresses(_ body: (KernelNetwork) throws -> Void) throws {
-    let other = try TestHost()
-    let host = try TestHost()
+    let other = try Namespace()
+    let host = try Namespace()
     try host.connect("eth7", to: other, "peer", mtu: 1600)
     try host.connect("eth8", to: other, "peer8")
     try host.run {
@@ -84,8 +85,8 @@ import Wire
   }
 
   @Test func anAddressThatIsStillLookedForIsWaitedForAndADuplicateIsRefused() throws {
-    let other = try TestHost()
-    let host = try TestHost()
+    let other = try Namespace()
+    let host = try Namespace()
     try host.connect("eth7", to: other, "peer")
     try other.run { try sh("ip addr add 2001:db8::1/64 dev peer nodad") }
     try host.run {
@@ -109,8 +110,8 @@ import Wire
   func aNeighbourThatRemembersAnotherOwnerOfTheAddressLearnsTheRightOneByTheAnnouncement(
     address: String, prefix: Int
   ) throws {
-    let neighbour = try TestHost()
-    let host = try TestHost()
+    let neighbour = try Namespace()
+    let host = try Namespace()
     try host.connect("eth7", to: neighbour, "peer")
     let v6 = address.contains(":")
     try neighbour.run {

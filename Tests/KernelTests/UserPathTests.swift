@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Namespaces
 import Overlay
 import Registry
 import Testing
@@ -10,19 +11,13 @@ import Wire
 /// Networks that the agent carries itself, as the overlay brings them about: a TAP in the bridge, its entries in the
 /// bridge's table and in the packet path.
 @Suite struct UserPathTests {
-  private static let id = NetworkID(high: 0x1111_1111_1111_4111, low: 0x8111_1111_1111_1111)
-  private static let other = NetworkID(high: 0x2222_2222_2222_4222, low: 0x8222_2222_2222_2222)
-  private let host = HostID(high: 1, low: 2)
-  private let now = Instant(nanoseconds: 1_000_000_000)
   /// Of a host before its first sync.
   private let keepsAll: (Change) -> Bool = { $0.isRemoval }
-  private let keepsNothing: (Change) -> Bool = { _ in false }
 
   /// In a namespace with an underlay.
   private func withUnderlay(_ body: () throws -> Void) throws {
-    try TestHost().run {
-      try sh("ip link add u0 mtu 1600 type veth peer name u1 && ip link set u0 up && ip link set u1 up")
-      try sh("ip address add 192.0.2.1/24 dev u0")
+    try Namespace().run {
+      try addUnderlay()
       try body()
     }
   }
@@ -36,7 +31,7 @@ import Wire
   }
 
   private func input(
-    _ id: NetworkID = id, vni: UInt32 = 77, bridge: String = "weft-blue", encapsulation: Encapsulation = .vxlan
+    _ id: NetworkID = .test, vni: UInt32 = 77, bridge: String = "weft-blue", encapsulation: Encapsulation = .vxlan
   ) throws -> NetworkPlanInput {
     NetworkPlanInput(
       id: id, name: bridge, vni: try .test(vni), bridge: bridge, encapsulation: encapsulation, encryption: .required,
@@ -48,7 +43,7 @@ import Wire
   private func bringAbout(
     _ side: KernelSide, _ inputs: [NetworkPlanInput], keeps: (Change) -> Bool, _ at: SourceLocation = #_sourceLocation
   ) {
-    let outcome = side.bringAbout(inputs, gone: [], host: host, now: now, keeps: keeps)
+    let outcome = side.bringAbout(inputs, gone: [], host: .test, now: .test, keeps: keeps)
     #expect(outcome.failures.isEmpty && outcome.complaints.isEmpty, sourceLocation: at)
   }
 
@@ -80,15 +75,15 @@ import Wire
         let (input, mac) = (try input(), MACAddress.test(0x21))
         bringAbout(side, [input], keeps: keepsNothing)
         _ = try side.refreshLinks()
-        #expect(try side.setRemote(mac, network: Self.id, at: .test("192.0.2.9")))
+        #expect(try side.setRemote(mac, network: .test, at: .test("192.0.2.9")))
         #expect(side.userPath?.path.forwarding(of: input.vni)?.remotes[mac] == (try .test("192.0.2.9")))
         try sh("ip link add vif1.0 type veth peer name g && ip link set vif1.0 master weft-blue up")
         let port = try #require(try side.network.link(named: "vif1.0"))
         side.remember(port)
-        #expect(side.setLocal(mac, network: Self.id, port: port.index) == nil)
+        #expect(side.setLocal(mac, network: .test, port: port.index) == nil)
         #expect(side.userPath?.path.forwarding(of: input.vni)?.remotes[mac] == nil)
         #expect(try entries("vif1.0").contains("\(mac)") && !entries().contains("\(mac)"))
-        #expect(try side.setRemote(mac, network: Self.id, at: .test("192.0.2.3")))
+        #expect(try side.setRemote(mac, network: .test, at: .test("192.0.2.3")))
         #expect(try entries().contains("\(mac)") && !entries("vif1.0").contains("\(mac)"))
       }
     }
@@ -100,7 +95,7 @@ import Wire
         let input = try input()
         bringAbout(side, [input], keeps: keepsNothing)
         try sh("ip link del wt77")
-        side.lookAgain(at: [Self.id])
+        side.lookAgain(at: [.test])
         bringAbout(side, [input], keeps: keepsNothing)
         #expect(side.userPath?.path.forwarding(of: input.vni)?.remotes == input.remote)
         #expect(try entries().contains("\(MACAddress.test(0x31)) master weft-blue static"))
@@ -111,20 +106,20 @@ import Wire
 
   @Test func whatTheKernelCarriedIsReplacedAndItsProtectionGoesBehindItsLastTunnel() throws {
     try withUnderlay {
-      let (blue, red) = (try input(), try input(Self.other, vni: 78, bridge: "weft-red"))
+      let (blue, red) = (try input(), try input(.other, vni: 78, bridge: "weft-red"))
       let protection = try Protection(KernelAbilities.Protection())
       protection.close(greKeys: [])
       let left = OverlayState.desired(
-        [blue, red], pool: "test", host: host, mechanisms: [.kernelVXLANInESP, .kernelGREInESP])
+        [blue, red], pool: "test", host: .test, mechanisms: [.kernelVXLANInESP, .kernelGREInESP])
       #expect(try OverlayApplier(kernel: KernelNetwork(), pool: "test").reconcile(to: left.state).errors.isEmpty)
       try withSide { side in
-        try side.refresh([blue], host: host)
+        try side.refresh([blue], host: .test)
         bringAbout(side, [blue], keeps: keepsAll)
         #expect(try side.network.link(named: "wx77") == nil && side.network.link(named: "wt77") != nil)
         #expect(try side.network.link(named: "wx78") != nil, "nobody knows of this network yet")
         #expect(side.leftProtection != nil)
         #expect(try !sh("ip xfrm policy").isEmpty && !sh("nft list ruleset").isEmpty)
-        _ = side.bringAbout([blue], gone: [Self.other], host: host, now: now, keeps: keepsNothing)
+        _ = side.bringAbout([blue], gone: [.other], host: .test, now: .test, keeps: keepsNothing)
         #expect(try side.network.link(named: "wx78") == nil)
         #expect(side.leftProtection == nil)
         #expect(try sh("ip xfrm policy").isEmpty)
@@ -133,7 +128,7 @@ import Wire
     }
   }
 
-  private func later(_ seconds: Int) -> Instant { now + .seconds(seconds) }
+  private func later(_ seconds: Int) -> Instant { .test + .seconds(seconds) }
 
   @Test(
     "What closes tunnels stays while any stands that it may close, of whatever pool",
@@ -153,7 +148,7 @@ import Wire
         #expect(side.removeAll().contains { $0.contains("wx99") }, "leaving the pool opens nothing either")
         #expect(try !sh("ip xfrm policy").isEmpty && sh("nft list ruleset").contains("ipsec"))
         try sh("ip link del wx99")
-        side.removeLeftProtection(now: now)
+        side.removeLeftProtection(now: .test)
         #expect(side.leftProtection != nil, "the next try has to wait")
         side.removeLeftProtection(now: later(2))
         #expect(side.leftProtection == nil)
@@ -189,9 +184,9 @@ import Wire
         bringAbout(side, [input], keeps: keepsNothing)
         _ = try side.refreshLinks()
         side.userPath?.close(input.vni)
-        #expect(try !side.setRemote(mac, network: Self.id, at: .test("192.0.2.9")))
-        #expect(side.observed.networks[Self.id]?.tunnelEntries[mac] == (try .test("192.0.2.2")), "not taken for done")
-        side.lookAgain(at: [Self.id])
+        #expect(try !side.setRemote(mac, network: .test, at: .test("192.0.2.9")))
+        #expect(side.observed.networks[.test]?.tunnelEntries[mac] == (try .test("192.0.2.2")), "not taken for done")
+        side.lookAgain(at: [.test])
         bringAbout(side, [input], keeps: keepsNothing)
         #expect(side.userPath?.path.forwarding(of: input.vni)?.remotes == input.remote)
       }
@@ -203,11 +198,11 @@ import Wire
       try withSide { side in
         let input = try input(vni: 1)
         bringAbout(side, [input], keeps: keepsNothing)
-        try sh("ip tuntap add odd0 mode tap && ip link set odd0 alias weft:test:\(Self.other)")
-        try side.refresh([input], host: host)
-        #expect(side.observed.networks[Self.other]?.tunnelEntries == [:])
-        #expect(side.observed.networks[Self.other]?.flood == [])
-        _ = side.bringAbout([input], gone: [Self.other], host: host, now: now, keeps: keepsNothing)
+        try sh("ip tuntap add odd0 mode tap && ip link set odd0 alias weft:test:\(NetworkID.other)")
+        try side.refresh([input], host: .test)
+        #expect(side.observed.networks[.other]?.tunnelEntries == [:])
+        #expect(side.observed.networks[.other]?.flood == [])
+        _ = side.bringAbout([input], gone: [.other], host: .test, now: .test, keeps: keepsNothing)
         #expect(try side.network.link(named: "odd0") == nil)
         #expect(side.userPath?.path.forwarding(of: input.vni)?.remotes == input.remote)
       }
@@ -265,7 +260,7 @@ import Wire
     try withUnderlay {
       let input = try input()
       try withSide { side in bringAbout(side, [input], keeps: keepsNothing) }
-      let wanted = OverlayState.desired([input], pool: "test", host: host, mechanisms: [.kernelVXLANInESP]).state
+      let wanted = OverlayState.desired([input], pool: "test", host: .test, mechanisms: [.kernelVXLANInESP]).state
       let applier = OverlayApplier(kernel: try KernelNetwork(), pool: "test")
       #expect(try applier.reconcile(to: wanted).errors.isEmpty)
       #expect(try applier.reconcile(to: wanted).changeCount == 0)

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Namespaces
 import Testing
 import Wire
 

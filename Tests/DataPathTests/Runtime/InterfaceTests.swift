@@ -1,3 +1,4 @@
+import Namespaces
 import Testing
 import Wire
 
@@ -14,7 +15,7 @@ import Wire
   init() throws { vni = try #require(VNI(5)) }
 
   private func withOpenNetwork(_ body: (DataPath) throws -> Void) throws {
-    let namespace = try Namespace()
+    let namespace = try Namespace.quiet()
     try namespace.run {
       try sh("ip link add br0 type bridge")
       try PathHost.makeTap("wt5")
@@ -103,7 +104,7 @@ import Wire
   }
 
   @Test func aTAPThatThereIsNotIsRefusedAndNotMade() throws {
-    let namespace = try Namespace()
+    let namespace = try Namespace.quiet()
     try namespace.run {
       let path = try DataPath()
       let error = #expect(throws: DataPathError.self) {
@@ -116,7 +117,7 @@ import Wire
   }
 
   @Test func aPortThatIsTakenIsRefused() throws {
-    let namespace = try Namespace()
+    let namespace = try Namespace.quiet()
     try namespace.run {
       try sh("ip addr add 192.0.2.1/32 dev lo")
       let (path, other) = (try DataPath(), try DataPath())

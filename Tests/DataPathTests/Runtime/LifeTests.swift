@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Namespaces
 import Synchronization
 import Testing
 import Wire

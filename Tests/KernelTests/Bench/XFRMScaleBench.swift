@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
@@ -13,8 +14,8 @@ import Wire
     let abilities = KernelAbilities.probe().protection(isV6: pool.isV6)
     var figures = ScaleFigures()
     for _ in 0..<(ScaleFigures.rounds ?? 1) {
-      let program = try TestHost().run { try programRound(pool) }
-      try TestHost().run { try agentRound(pool, abilities, program, &figures) }
+      let program = try Namespace().run { try programRound(pool) }
+      try Namespace().run { try agentRound(pool, abilities, program, &figures) }
     }
     figures.report(pool)
   }
@@ -82,13 +83,13 @@ import Wire
     let next = Array(Set(try pool.policies(epoch: 2).wanted).subtracting(wanted))
     var figures = ScaleFigures()
     for _ in 0..<(ScaleFigures.rounds ?? 1) {
-      let program = try TestHost().run {
+      let program = try Namespace().run {
         let set = try IPProgram.batch(ScalePool.forIP(ordered, "add"))
         #expect(Set(try KernelXFRM().policies()) == wanted)
         let verified = try IPProgram.batch(["xfrm policy list"])
         return (set: set, verify: verified, turn: try IPProgram.batch(ScalePool.forIP(next, "update")))
       }
-      try TestHost().run {
+      try Namespace().run {
         let kernel = try KernelXFRM()
         let set = duration { #expect(kernel.replace(ordered).isEmpty) }
         var found: Set<XFRMPolicy> = []

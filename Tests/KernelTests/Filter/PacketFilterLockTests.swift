@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
@@ -7,7 +8,7 @@ import Wire
   private func listing() throws -> String { try sh("nft list table inet weft_lock 2>/dev/null || true") }
 
   @Test func theTableIsWhatTheNftProgramWouldMake() throws {
-    try TestHost().run {
+    try Namespace().run {
       let lock = try PacketFilterLock()
       #expect(try lock.ensure(udpPort: 7679, greKeys: [77, 0xabcdef]))
       let own = try listing()
@@ -50,7 +51,7 @@ import Wire
   /// clear by it.
   @Test("An ICMP error that quotes a protected packet does not leave, others do", arguments: [false, true])
   func quotedPackets(isV6: Bool) throws {
-    try TestHost().run {
+    try Namespace().run {
       let lock = try PacketFilterLock()
       try lock.ensure(udpPort: 7679, greKeys: [77])
       let vxlan: [UInt8] = [0x12, 0x34, 0x1d, 0xff, 0, 60, 0, 0]
@@ -99,7 +100,7 @@ import Wire
   }
 
   @Test func aLockThatStandsIsLeftAlone() throws {
-    try TestHost().run {
+    try Namespace().run {
       let lock = try PacketFilterLock()
       #expect(try lock.stands(udpPort: 7679, greKeys: []) == false)
       #expect(try lock.ensure(udpPort: 7679, greKeys: [1, 2]))
@@ -119,7 +120,7 @@ import Wire
     "add table inet weft_lock '{ flags dormant; }'", "flush table inet weft_lock",
   ])
   func whatIsChangedByHandIsSeenAndPutRight(command: String) throws {
-    try TestHost().run {
+    try Namespace().run {
       let lock = try PacketFilterLock()
       try lock.ensure(udpPort: 7679, greKeys: [77])
       let whole = try listing()
@@ -132,7 +133,7 @@ import Wire
   }
 
   @Test func theTablesOfOthersStayAsTheyAre() throws {
-    try TestHost().run {
+    try Namespace().run {
       try sh("nft add table inet weft && nft add chain inet weft output && nft add table ip weft_lock")
       let before = try sh("nft list ruleset")
       let lock = try PacketFilterLock()
@@ -145,7 +146,7 @@ import Wire
   }
 
   @Test func manyKeysFitOneTransaction() throws {
-    try TestHost().run {
+    try Namespace().run {
       let lock = try PacketFilterLock()
       let keys = Set((1...500).map { UInt32($0) })
       #expect(try lock.ensure(udpPort: 7679, greKeys: keys))
@@ -155,8 +156,8 @@ import Wire
   }
 
   @Test func aClearPacketIsDroppedAndCountedOnItsWayOutAndInAndCountsSurviveAChange() throws {
-    let host = try TestHost()
-    let peer = try TestHost()
+    let host = try Namespace()
+    let peer = try Namespace()
     try host.connect("eth0", to: peer, "eth0")
     try peer.run { try sh("ip addr add 192.0.2.2/24 dev eth0") }
     try host.run {

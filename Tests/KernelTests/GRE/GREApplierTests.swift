@@ -1,5 +1,6 @@
 import Agent
 import Kernel
+import Namespaces
 import Overlay
 import Testing
 import Wire

@@ -1,4 +1,5 @@
 import Kernel
+import Namespaces
 import Overlay
 import Registry
 import Testing
@@ -7,17 +8,7 @@ import Wire
 @testable import Agent
 
 @Suite(KernelLab.hasGRE) struct GREKernelSideTests {
-  private let host = HostID(high: 1, low: 2)
-  private let id = NetworkID(high: 0x1111_1111_1111_4111, low: 0x8111_1111_1111_1111)
-  private let now = Instant(nanoseconds: 1_000_000_000)
-  private let keepsNothing: (Change) -> Bool = { _ in false }
-
-  private func side() throws -> KernelSide {
-    try sh("ip link add u0 mtu 1600 type veth peer name u1 && ip link set u0 up && ip addr add 192.0.2.1/24 dev u0")
-    let side = try KernelSide(underlay: "192.0.2.1")
-    side.enter(pool: "test")
-    return side
-  }
+  private let id = NetworkID.test
 
   private func input(_ peers: [Int], remote: [MACAddress: VTEP] = [:], flood: Set<VTEP> = []) throws
     -> NetworkPlanInput
@@ -30,13 +21,12 @@ import Wire
   }
 
   private func bring(_ side: KernelSide, _ input: NetworkPlanInput, keeps: (Change) -> Bool = { _ in false }) {
-    let outcome = side.bringAbout([input], gone: [], host: host, now: now, keeps: keeps)
+    let outcome = side.bringAbout([input], gone: [], host: .test, now: .test, keeps: keeps)
     #expect(outcome.failures.isEmpty && outcome.complaints.isEmpty)
   }
 
   @Test func aMACThatMovesIsOneReplaceOnceThereIsATunnelToItsHost() throws {
-    try TestHost().run {
-      let side = try side()
+    try withKernelSide { side in
       let mac = MACAddress.test(0x21)
       bring(side, try input([2, 3]))
       #expect(try side.setRemote(mac, network: id, at: try .test("192.0.2.2")))
@@ -60,11 +50,10 @@ import Wire
   }
 
   @Test func aMACThatComesBackHereLeavesTheTunnelAndOneThatNobodyHasGoes() throws {
-    try TestHost().run {
-      let side = try side()
+    try withKernelSide { side in
       let mac = MACAddress.test(0x21)
       bring(side, try input([2]))
-      try sh("ip link add vif1.0 type veth peer name g && ip link set vif1.0 master weft-blue up && ip link set g up")
+      try addVIF()
       _ = try side.refreshLinks()
       let port = try #require(try side.network.link(named: "vif1.0")?.index)
       #expect(try side.setRemote(mac, network: id, at: try .test("192.0.2.2")))
@@ -80,12 +69,11 @@ import Wire
   }
 
   @Test func theTunnelOfAHostThatLeftStaysAsLongAsItIsKept() throws {
-    try TestHost().run {
-      let side = try side()
+    try withKernelSide { side in
       let other = try VTEP.test("192.0.2.3")
       bring(side, try input([2, 3], flood: [other]))
       for _ in 0..<2 {
-        let outcome = side.bringAbout([try input([2])], gone: [], host: host, now: now) {
+        let outcome = side.bringAbout([try input([2])], gone: [], host: .test, now: .test) {
           if case .removeTunnel(_, _, other?) = $0 { true } else { false }
         }
         #expect(outcome.failures.isEmpty)
@@ -97,8 +85,7 @@ import Wire
   }
 
   @Test func whatSomeoneDoesToATunnelIsSeenAndWhatThisAgentDoesIsNot() throws {
-    try TestHost().run {
-      let side = try side()
+    try withKernelSide { side in
       let other = try VTEP.test("192.0.2.2")
       func isSeen() throws -> Bool {
         let link = try #require(try side.network.link(named: "wr25.2"))

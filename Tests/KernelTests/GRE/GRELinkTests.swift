@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
@@ -13,16 +14,9 @@ import Wire
       remote: try .test("\(base)\(remote)"), mtu: mtu, alias: Specs.alias, bridge: "weft-blue")
   }
 
-  private func withNetwork(_ body: (KernelNetwork, Int32) throws -> Void) throws {
-    try TestHost().run {
-      let kernel = try KernelNetwork()
-      try body(kernel, try kernel.ensureBridge(Specs.bridge()).index)
-    }
-  }
-
   @Test(arguments: [false, true])
   func aDeviceIsMadeAsWantedAndASecondEnsureChangesNothing(isV6: Bool) throws {
-    try withNetwork { kernel, bridge in
+    try withBridge { kernel, bridge in
       let spec = try spec(isV6)
       let first = try kernel.ensureGRE(spec)
       guard case .created = first else {
@@ -56,7 +50,7 @@ import Wire
 
   @Test(arguments: damages, [false, true])
   func aDeviceThatSomeoneChangedIsRepairedWhileItLives(damage: String, isV6: Bool) throws {
-    try withNetwork { kernel, bridge in
+    try withBridge { kernel, bridge in
       let spec = try spec(isV6)
       let index = try kernel.ensureGRE(spec).index
       let words = damage.split(separator: " ").map(String.init)
@@ -81,7 +75,7 @@ import Wire
 
   @Test(arguments: [false, true])
   func itsEndsAndItsMTUChangeInPlaceAndWhatHangsOnItStays(isV6: Bool) throws {
-    try withNetwork { kernel, bridge in
+    try withBridge { kernel, bridge in
       let index = try kernel.ensureGRE(try spec(isV6)).index
       #expect(kernel.apply([.setPort(.test(9), port: index), .setFlooding(port: index, true)]).isEmpty)
       for spec in [try spec(isV6, remote: 3), try spec(isV6, local: 4, remote: 3, mtu: 1400)] {
@@ -94,7 +88,7 @@ import Wire
   }
 
   @Test func whatTheKernelCannotChangeIsNamed() throws {
-    try withNetwork { kernel, _ in
+    try withBridge { kernel, _ in
       try kernel.ensureGRE(try spec())
       for (spec, what) in [(try spec(vni: 78), "key"), (try spec(true), "kind of underlay address")] {
         let error = #expect(throws: KernelError.self) { _ = try kernel.ensureGRE(spec) }
@@ -107,7 +101,7 @@ import Wire
   }
 
   @Test func devicesOfOthersAreNotTouched() throws {
-    try withNetwork { kernel, _ in
+    try withBridge { kernel, _ in
       try sh("ip link add wr25.abc type gretap remote 192.0.2.9 local 192.0.2.1 ikey 9 okey 9")
       let before = try kernel.link(named: "wr25.abc")
       var error = #expect(throws: KernelError.self) { _ = try kernel.ensureGRE(try spec()) }

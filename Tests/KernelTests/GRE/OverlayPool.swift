@@ -1,5 +1,6 @@
 import Agent
 import Kernel
+import Namespaces
 import Overlay
 import Registry
 import Testing
@@ -27,15 +28,15 @@ final class OverlayPool {
 
   struct Member {
     let id: HostID
-    let host: TestHost
+    let host: Namespace
     /// One for each network, in the same order.
-    let guests: [TestHost]
+    let guests: [Namespace]
     let applier: OverlayApplier
     let kernel: KernelNetwork
     var vtep: VTEP
   }
 
-  let underlay: TestHost
+  let underlay: Namespace
   let isV6: Bool
   let networks: [Network]
   private(set) var members: [Member] = []
@@ -46,7 +47,7 @@ final class OverlayPool {
     self.isV6 = isV6
     self.mtu = mtu
     networks = try encapsulations.enumerated().map { try Network($0.offset + 1, $0.element) }
-    underlay = try TestHost()
+    underlay = try Namespace()
     try underlay.run { try sh("ip link add lan mtu \(mtu) type bridge mcast_snooping 0 && ip link set lan up") }
     for number in 1...count { members.append(try makeMember(number)) }
     for index in members.indices {
@@ -74,13 +75,13 @@ final class OverlayPool {
   }
 
   private func makeMember(_ number: Int) throws -> Member {
-    let host = try TestHost()
+    let host = try Namespace()
     try underlay.connect("h\(number)", to: host, "eth0", mtu: mtu)
     try underlay.run { try sh("ip link set h\(number) master lan") }
     let vtep = try address(number)
-    var guests: [TestHost] = []
+    var guests: [Namespace] = []
     for network in networks {
-      let guest = try TestHost()
+      let guest = try Namespace()
       try guest.run { try sh("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6") }
       try host.connect("vif\(number).\(network.number)", to: guest, "eth0")
       try guest.run {

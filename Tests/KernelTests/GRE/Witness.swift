@@ -1,4 +1,5 @@
 import Glibc
+import Namespaces
 import Testing
 
 /// Counts the packets of GRE that go to hosts, from between them.

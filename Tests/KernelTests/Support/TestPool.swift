@@ -1,12 +1,13 @@
 import Kernel
+import Namespaces
 import Wire
 
 /// Hosts on one underlay (192.0.2.0/24 or 2001:db8::/64), each with a network's bridge, VXLAN device and one guest. The
 /// underlay is a bridge in a namespace of its own.
 final class TestPool {
   struct Member {
-    let host: TestHost
-    let guest: TestHost
+    let host: Namespace
+    let guest: Namespace
     let kernel: KernelNetwork
     let bridge: Int32
     let tunnel: Int32
@@ -15,21 +16,21 @@ final class TestPool {
     let guestAddress: String
   }
 
-  let underlay: TestHost
+  let underlay: Namespace
   private(set) var members: [Member] = []
 
   init(_ count: Int, isV6: Bool = false) throws {
-    underlay = try TestHost()
+    underlay = try Namespace()
     try underlay.run { try sh("ip link add lan type bridge mcast_snooping 0 && ip link set lan up") }
     for number in 1...count { members.append(try makeMember(number, isV6)) }
   }
 
   private func makeMember(_ number: Int, _ isV6: Bool) throws -> Member {
-    let host = try TestHost()
+    let host = try Namespace()
     try underlay.connect("h\(number)", to: host, "eth0", mtu: 1600)
     try underlay.run { try sh("ip link set h\(number) master lan") }
     let address = isV6 ? "2001:db8::\(number)" : "192.0.2.\(number)"
-    let guest = try TestHost()
+    let guest = try Namespace()
     try host.connect("vif\(number).0", to: guest, "eth0")
     let mac = MACAddress.test(UInt64(0x100 + number))
     try guest.run {

@@ -1,25 +1,19 @@
 import CLinux
 import Glibc
+import Namespaces
 import Testing
 import Wire
 
 @testable import Kernel
 
 @Suite struct TAPLinkTests {
-  private static let obstacle = KernelAbilities.probeTAP()
+  private static let obstacle = KernelAbilities.probe(.clear).tap
 
   /// Here or in the kernel lab: no machine that tests lacks it.
   init() { #expect(Self.obstacle == nil) }
 
   private func spec(mtu: Int = 1446, mac: MACAddress = .test(3)) -> TAPSpec {
     TAPSpec(name: "wt77", mac: mac, mtu: mtu, alias: Specs.alias, bridge: "weft-blue")
-  }
-
-  private func withNetwork(_ body: (KernelNetwork, Int32) throws -> Void) throws {
-    try TestHost().run {
-      let kernel = try KernelNetwork()
-      try body(kernel, try kernel.ensureBridge(Specs.bridge()).index)
-    }
   }
 
   /// With one queue open, as while the packet path runs.
@@ -31,8 +25,8 @@ import Wire
   }
 
   /// On a port of the bridge, with an address.
-  private func guest(_ bridge: Int32, _ kernel: KernelNetwork) throws -> TestHost {
-    let guest = try TestHost()
+  private func guest(_ bridge: Int32, _ kernel: KernelNetwork) throws -> Namespace {
+    let guest = try Namespace()
     try sh("ip link add vif1.0 mtu 1446 type veth peer name eth0 mtu 1446 netns \(guest.path)")
     try kernel.setMaster(try #require(try kernel.link(named: "vif1.0")).index, bridge: bridge)
     try sh("ip link set vif1.0 up")
@@ -41,7 +35,7 @@ import Wire
   }
 
   /// An ARP request of the guest's, as it comes out of the queue.
-  private func request(of guest: TestHost, _ queue: Int32) throws -> [UInt8] {
+  private func request(of guest: Namespace, _ queue: Int32) throws -> [UInt8] {
     #expect(try portIs("forwarding"))
     try guest.run { _ = try? sh("ping -c 1 -W 0.1 198.51.100.2") }
     var frame = [UInt8](repeating: 0, count: 2048)
@@ -55,15 +49,11 @@ import Wire
 
   /// Waits for it: the bridge hears of a carrier from the kernel's worker of link changes.
   private func portIs(_ state: String) throws -> Bool {
-    for _ in 0..<500 {
-      if try sh("bridge link show dev wt77").contains("state \(state)") { return true }
-      usleep(10_000)
-    }
-    return false
+    try eventually { try sh("bridge link show dev wt77").contains("state \(state)") }
   }
 
   @Test func aDeviceIsMadeAsWantedAndASecondEnsureChangesNothing() throws {
-    try withNetwork { kernel, bridge in
+    try withBridge { kernel, bridge in
       let first = try kernel.ensureTAP(spec())
       guard case .created = first else {
         Issue.record("not created: \(first)")
@@ -91,7 +81,7 @@ import Wire
 
   @Test(arguments: damages, [false, true])
   func aDeviceThatSomeoneChangedIsRepairedWhileItLives(damage: String, hasQueue: Bool) throws {
-    try withNetwork { kernel, bridge in
+    try withBridge { kernel, bridge in
       let index = try kernel.ensureTAP(spec()).index
       func damageAndRepair() throws {
         try sh("ip link set wt77 \(damage)")
@@ -105,7 +95,7 @@ import Wire
   }
 
   @Test func theKernelPutsNoQueuesBeforeADevice() throws {
-    try withNetwork { kernel, _ in
+    try withBridge { kernel, _ in
       try kernel.ensureTAP(spec())
       #expect(try sh("tc qdisc show dev wt77").hasPrefix("qdisc noqueue"))
       #expect(try kernel.link(named: "wt77").map { kernel.hasQueueing($0) } == false)
@@ -114,7 +104,7 @@ import Wire
 
   @Test(arguments: [false, true]) func queuesThatTheKernelPutBeforeADeviceAreTakenAwayWhileItLives(isDown: Bool) throws
   {
-    try withNetwork { kernel, bridge in
+    try withBridge { kernel, bridge in
       let index = try kernel.ensureTAP(spec()).index
       let guest = try guest(bridge, kernel)
       try withQueue { queue in
@@ -132,7 +122,7 @@ import Wire
   }
 
   @Test func aQueueThatSomeoneElseChoseStays() throws {
-    try withNetwork { kernel, _ in
+    try withBridge { kernel, _ in
       let index = try kernel.ensureTAP(spec()).index
       try sh("tc qdisc replace dev wt77 root pfifo limit 10")
       #expect(try kernel.ensureTAP(spec()) == .unchanged(index: index))
@@ -141,7 +131,7 @@ import Wire
   }
 
   @Test func aKernelThatKeepsItsQueuesIsNotAskedAgain() throws {
-    try withNetwork { kernel, bridge in
+    try withBridge { kernel, bridge in
       kernel.keepsQueueing = true
       let index = try kernel.ensureTAP(spec()).index
       #expect(try kernel.link(named: "wt77")?.queueing == "mq")
@@ -158,7 +148,7 @@ import Wire
     ("ip tuntap add wt77 mode tap vnet_hdr multi_queue group 99", "owner"),
   ])
   func aDeviceOfOursThatIsMadeOtherwiseIsNamedAndLeft(command: String, what: String) throws {
-    try withNetwork { kernel, bridge in
+    try withBridge { kernel, bridge in
       try sh("\(command) && ip link set wt77 alias \(Specs.alias) address \(MACAddress.test(3))")
       let before = try kernel.link(named: "wt77")
       let error = #expect(throws: KernelError.self) { _ = try kernel.ensureTAP(spec()) }
@@ -172,7 +162,7 @@ import Wire
   }
 
   @Test func aDeviceThatGoesWithItsProcessIsNotTakenForOurs() throws {
-    try withNetwork { kernel, _ in
+    try withBridge { kernel, _ in
       let queue = weft_tun_create("wt77")
       try #require(queue >= 0)
       defer { close(queue) }
@@ -188,7 +178,7 @@ import Wire
     ("ip link add wt77 type bridge", "bridge"),
   ])
   func devicesOfOthersAreNotTouched(command: String, kind: String) throws {
-    try withNetwork { kernel, _ in
+    try withBridge { kernel, _ in
       try sh(command)
       let before = try kernel.link(named: "wt77")
       let error = #expect(throws: KernelError.self) { _ = try kernel.ensureTAP(spec()) }
@@ -199,7 +189,7 @@ import Wire
   }
 
   @Test func noQueueOfAnotherKindOfDeviceIsOpenedAndNoneIsMadeByOpening() throws {
-    try withNetwork { kernel, _ in
+    try withBridge { kernel, _ in
       #expect(weft_tun_attach("wt77") == -ENODEV)
       #expect(weft_tun_attach("wt%d") == -ENODEV)
       #expect(weft_tun_create("wt%d") == -EINVAL)
@@ -212,7 +202,7 @@ import Wire
   }
 
   @Test func aBridgeThatIsNotOursGetsNoDevice() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelNetwork()
       var error = #expect(throws: KernelError.self) { _ = try kernel.ensureTAP(spec()) }
       #expect(error == .absent("weft-blue"))
@@ -224,7 +214,7 @@ import Wire
   }
 
   @Test func itHasACarrierAndForwardsOnlyWhileAQueueIsOpenAndKeepsItsStaticEntries() throws {
-    try withNetwork { kernel, _ in
+    try withBridge { kernel, _ in
       let index = try kernel.ensureTAP(spec()).index
       #expect(kernel.apply([.setPort(.test(9), port: index)]).isEmpty)
       func isThere() throws -> Bool {
@@ -249,7 +239,7 @@ import Wire
   }
 
   @Test func framesPassBothWaysAndOffloadsAreAskedFor() throws {
-    try withNetwork { kernel, bridge in
+    try withBridge { kernel, bridge in
       try kernel.ensureTAP(spec())
       let guest = try guest(bridge, kernel)
       try withQueue { queue in
@@ -264,19 +254,17 @@ import Wire
         var answer = [UInt8](repeating: 0, count: 10) + guestMAC + station + arp[22..<30] + [0, 2]
         answer += station + arp[48..<52] + guestMAC + arp[38..<42]
         #expect(write(queue, answer, answer.count) == answer.count)
-        var neighbours = ""
-        for _ in 0..<500 where !neighbours.contains("\(MACAddress.test(9))") {
-          neighbours = try guest.run { try sh("ip neigh show 198.51.100.2") }
-          usleep(10_000)
+        let isLearned = try eventually {
+          try guest.run { try sh("ip neigh show 198.51.100.2") }.contains("\(MACAddress.test(9))")
         }
-        #expect(neighbours.contains("\(MACAddress.test(9))"), "\(neighbours)")
+        #expect(isLearned)
       }
     }
   }
 
   @Test func whetherThereAreTAPDevicesIsTriedElsewhere() throws {
-    try TestHost().run {
-      #expect(KernelAbilities.probeTAP() == nil)
+    try Namespace().run {
+      #expect(KernelAbilities.probe(.clear).tap == nil)
       let links = try KernelNetwork().links()
       #expect(links.map(\.name) == ["lo"])
     }

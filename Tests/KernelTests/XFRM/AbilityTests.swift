@@ -5,10 +5,7 @@ import Wire
 
 @Suite struct AbilityTests {
   @Test func bothLocksHoldByThemselvesOnThisKernelForIPv4AndIPv6() {
-    let clock = ContinuousClock()
-    let start = clock.now
-    let abilities = KernelAbilities.probe()
-    print("everything was tried in \(clock.now - start)")
+    let abilities = KernelAbilities.timedProbe()
     #expect(abilities.trial == nil)
     for isV6 in [false, true] {
       let protection = abilities.protection(isV6: isV6)
@@ -23,10 +20,7 @@ import Wire
 
 @Suite(KernelLab.isHereOnly) struct LabAbilityTests {
   @Test func aKernelWithEverythingIsFoundToHaveEverything() {
-    let clock = ContinuousClock()
-    let start = clock.now
-    let abilities = KernelAbilities.probe()
-    print("everything was tried in \(clock.now - start)")
+    let abilities = KernelAbilities.timedProbe()
     var failures = [
       abilities.trial, abilities.vxlan, abilities.gretap, abilities.ip6gretap, abilities.tap, abilities.inputFilter,
     ]
@@ -35,5 +29,15 @@ import Wire
       failures += [protection.esp, protection.espInUDP, protection.policyLock, protection.filterLock]
     }
     #expect(failures.compactMap { $0?.description } == [])
+  }
+}
+
+extension KernelAbilities {
+  fileprivate static func timedProbe() -> KernelAbilities {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let abilities = probe()
+    print("everything was tried in \(clock.now - start)")
+    return abilities
   }
 }

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
@@ -8,13 +9,11 @@ import Wire
   private static let addresses = ["192.0.2.1", "2001:db8::1"]
 
   private func withAddresses(_ body: () throws -> Void) throws {
-    try TestHost().run {
+    try Namespace().run {
       for address in Self.addresses + ["192.0.2.2"] {
         try sh("ip addr add \(address) dev lo \(address.contains(":") ? "nodad" : "")")
         // The kernel loses what goes to an IPv6 address in its first moment.
-        var answers = false
-        for _ in 0..<50 where !answers { answers = (try? sh("ping -c 1 -W 0.1 \(address)")) != nil }
-        try #require(answers)
+        try #require(eventually { (try? sh("ping -c 1 -W 0.1 \(address)")) != nil })
       }
       try body()
     }
@@ -89,12 +88,7 @@ import Wire
       for text in ["192.0.2.2", "2001:db8::1"] { socket = try ESPInUDPSocket(local: try .test(text)) }
       #expect(socket.local == (try .test("2001:db8::1")))
       // The one that was dropped is free, once no program that is being started beside this test has it any more.
-      var again: ESPInUDPSocket?
-      for _ in 0..<500 where again == nil {
-        again = try? ESPInUDPSocket(local: try .test("192.0.2.1"))
-        if again == nil { usleep(10_000) }
-      }
-      #expect(again != nil)
+      #expect(eventually { (try? ESPInUDPSocket(local: try .test("192.0.2.1"))) != nil })
       let error = #expect(throws: KernelError.self) { _ = try ESPInUDPSocket(local: try .test("192.0.2.9")) }
       #expect(error?.code == EADDRNOTAVAIL)
     }

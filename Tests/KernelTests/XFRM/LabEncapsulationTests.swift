@@ -1,14 +1,11 @@
 import Glibc
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
 /// ESP in UDP between two kernels.
 @Suite(KernelLab.hasESP, KernelLab.hasGRE) struct LabEncapsulationTests {
-  private func use(_ kernel: KernelXFRM, _ spi: UInt32) throws -> XFRMUse {
-    try #require(try kernel.states().first { $0.state.spi == spi }).use
-  }
-
   @Test(arguments: TunnelPair.Kind.allCases, [false, true])
   func aProtectedTunnelCarriesESPInUDPOnlyAndTheKernelCounts(kind: TunnelPair.Kind, isV6: Bool) throws {
     let pair = try TunnelPair(kind, isV6: isV6)
@@ -29,8 +26,8 @@ import Wire
       #expect(packets.allSatisfy { ($0.number(6, 2) == 0) == !isV6 })
       #expect(!seen.contains { $0.isClear || $0.isESP })
     }
-    #expect(try use(kernels.a, 0x1000).packets == 1 && use(kernels.b, 0x1000).packets == 1)
-    #expect(try use(kernels.b, 0x1001).packets == 1 && use(kernels.a, 0x1001).packets == 1)
+    #expect(try kernels.a.use(of: 0x1000).packets == 1 && kernels.b.use(of: 0x1000).packets == 1)
+    #expect(try kernels.b.use(of: 0x1001).packets == 1 && kernels.a.use(of: 0x1001).packets == 1)
     // As large as the tunnel takes, in one piece.
     #expect(try pair.a.run { (try? sh("ping -c 1 -W 1 -M do -s 1372 198.51.100.2")) != nil })
     for host in [pair.a, pair.b] {
@@ -84,7 +81,7 @@ import Wire
     // The socket is all that was missing.
     pair.sockets.append(try pair.b.run { try ESPInUDPSocket(local: pair.vtepB) })
     #expect(try pair.isOpen())
-    #expect(try use(kernels.b, 0x1000).packets > 0)
+    #expect(try kernels.b.use(of: 0x1000).packets > 0)
   }
 
   @Test(arguments: [false, true])
@@ -100,7 +97,7 @@ import Wire
     try pair.send()
     #expect(pair.witness.receive().compactMap(SeenPacket.init).contains { $0.isESP(inUDP: isInUDP) })
     #expect(try pair.arrived() == before)
-    #expect(try use(kernels.b, 0x2000).packets == 0)
+    #expect(try kernels.b.use(of: 0x2000).packets == 0)
   }
 
   @Test func aPacketOfThePeerFromAnotherAddressIsNotTaken() throws {
@@ -110,7 +107,7 @@ import Wire
     let forger = try pair.a.run { try UnderlayWitness("eth0") }
     let held = try pair.holdBack(2).filter(\.isESPInUDP)
     let (first, second) = (try #require(held.first), try #require(held.last))
-    let (before, used) = (try pair.arrived(), try use(kernels.b, 0x1000).packets)
+    let (before, used) = (try pair.arrived(), try kernels.b.use(of: 0x1000).packets)
     // From 192.0.2.(1 + 2), with the checksum of IPv4 put right.
     var frame = first.frame
     frame[29] += 2
@@ -118,8 +115,8 @@ import Wire
     let changed = sum >= 2 ? sum - 2 : sum &- 3
     (frame[24], frame[25]) = (UInt8(changed >> 8), UInt8(truncatingIfNeeded: changed))
     forger.send(frame)
-    for _ in 0..<200 where try use(kernels.b, 0x1000).packets == used { usleep(5000) }
-    #expect(try use(kernels.b, 0x1000).packets == used + 1, "it is opened")
+    for _ in 0..<200 where try kernels.b.use(of: 0x1000).packets == used { usleep(5000) }
+    #expect(try kernels.b.use(of: 0x1000).packets == used + 1, "it is opened")
     #expect(try pair.arrived() == before, "and fits no policy")
     forger.send(second.frame)
     for _ in 0..<200 where try pair.arrived() == before { usleep(5000) }

@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
@@ -13,7 +14,7 @@ import Wire
 
   @Test(arguments: [false, true], [false, true])
   func whatIsAddedReadsBackAsMade(isV6: Bool, isInUDP: Bool) throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       let state = try state(isV6: isV6, isInUDP: isInUDP)
       try kernel.add(state)
@@ -34,7 +35,7 @@ import Wire
   }
 
   @Test func anSPIThatIsTakenIsRefusedWhoeverHasIt() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       let state = try state()
       try sh(
@@ -56,7 +57,7 @@ import Wire
   }
 
   @Test func theStatesOfOthersAreNeitherListedNorRemoved() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       let monitor = try XFRMMonitor()
       let state = try state()
@@ -74,7 +75,7 @@ import Wire
   }
 
   @Test func whatIsDoneToAnSAByHandIsSeen() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       let monitor = try XFRMMonitor(ignoring: kernel)
       let state = try state()
@@ -109,7 +110,7 @@ import Wire
       + "auth 'hmac(sha1)' 0x0102030405060708090a0b0c0d0e0f1011121314",
   ])
   func anSAWithOurMarkThatWeWouldMakeOtherwiseIsNotAsMade(what: String) throws {
-    try TestHost().run {
+    try Namespace().run {
       let key = "0x0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f2021222324"
       try sh(
         "ip xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x12345678 reqid 1464157780 mode transport "
@@ -120,7 +121,7 @@ import Wire
 
   @Test(arguments: [false, true])
   func anSAThatIsInUDPIsNotTheSameAsOneThatIsNot(isInUDP: Bool) throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       let state = try state(isInUDP: isInUDP)
       try kernel.add(state)
@@ -133,7 +134,7 @@ import Wire
   }
 
   @Test func aFlushIsReported() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       let monitor = try XFRMMonitor(ignoring: kernel)
       try kernel.add(try state())

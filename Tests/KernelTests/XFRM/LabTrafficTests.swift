@@ -1,13 +1,10 @@
 import Glibc
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
 @Suite(KernelLab.hasESP, KernelLab.hasGRE) struct LabTrafficTests {
-  private func use(_ kernel: KernelXFRM, _ spi: UInt32) throws -> XFRMUse {
-    try #require(try kernel.states().first { $0.state.spi == spi }).use
-  }
-
   @Test(arguments: TunnelPair.Kind.allCases, [false, true])
   func aProtectedTunnelCarriesESPOnlyAndTheKernelCounts(kind: TunnelPair.Kind, isV6: Bool) throws {
     let pair = try TunnelPair(kind, isV6: isV6)
@@ -23,7 +20,7 @@ import Wire
     let seen = pair.witness.receive().compactMap(SeenPacket.init)
     #expect(seen.contains { $0.isESP && $0.spi == 0x1000 })
     #expect(!seen.contains { $0.isClear })
-    let (sent, received) = (try use(kernels.a, 0x1000), try use(kernels.b, 0x1000))
+    let (sent, received) = (try kernels.a.use(of: 0x1000), try kernels.b.use(of: 0x1000))
     #expect(sent.packets == 1 && received.packets == 1)
     #expect(received.bytes > 84)
     for host in [pair.a, pair.b] {
@@ -46,10 +43,10 @@ import Wire
     // A sequence number that was not seen, which the ICV covers.
     changed[packet.espStart + 7] += 100
     forger.send(changed)
-    var used = try use(kernels.b, 0x1000)
+    var used = try kernels.b.use(of: 0x1000)
     for _ in 0..<200 where used.replayed + used.integrityFailures < 2 {
       usleep(5000)
-      used = try use(kernels.b, 0x1000)
+      used = try kernels.b.use(of: 0x1000)
     }
     #expect(used.replayed == 1)
     #expect(used.integrityFailures == 1)
@@ -65,24 +62,24 @@ import Wire
     let held = try pair.holdBack(2).filter { $0.isESP(inUDP: isInUDP) }
     #expect(held.count == 2)
     try pair.a.run { _ = try? sh("ping -f -c 500 -W 1 198.51.100.2") }
-    let before = try use(kernels.b, 0x1000)
+    let before = try kernels.b.use(of: 0x1000)
     forger.send(try #require(held.first).frame)
-    var used = try use(kernels.b, 0x1000)
+    var used = try kernels.b.use(of: 0x1000)
     for _ in 0..<200 where used.packets == before.packets {
       usleep(5000)
-      used = try use(kernels.b, 0x1000)
+      used = try kernels.b.use(of: 0x1000)
     }
     #expect(used.packets == before.packets + 1 && used.late == 0)
     for _ in 0..<20 where used.packets < 4200 {
       try pair.a.run { _ = try? sh("ping -f -c 1000 -W 1 198.51.100.2") }
-      used = try use(kernels.b, 0x1000)
+      used = try kernels.b.use(of: 0x1000)
     }
     #expect(used.packets >= 4200 && used.integrityFailures == 0)
     // With extended numbers it is taken for one that is 2^32 later, for which its ICV is wrong.
     forger.send(try #require(held.last).frame)
     for _ in 0..<200 where used.late + used.integrityFailures == 0 {
       usleep(5000)
-      used = try use(kernels.b, 0x1000)
+      used = try kernels.b.use(of: 0x1000)
     }
     #expect(used.late + used.integrityFailures == 1)
   }
@@ -108,7 +105,7 @@ import Wire
     let said = try flood.said()
     #expect(said.contains("400 received, 0% packet loss"), "\(said)")
     #expect(turns > 10)
-    for spi: UInt32 in [0x1000, 0x2000] { #expect(try use(kernels.b, spi).packets > 0) }
+    for spi: UInt32 in [0x1000, 0x2000] { #expect(try kernels.b.use(of: spi).packets > 0) }
     #expect(!pair.witness.receive().contains { SeenPacket($0)?.isClear == true })
   }
 

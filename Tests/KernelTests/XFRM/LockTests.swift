@@ -1,4 +1,5 @@
 import Kernel
+import Namespaces
 import Testing
 import Wire
 

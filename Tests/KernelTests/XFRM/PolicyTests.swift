@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
@@ -40,7 +41,7 @@ import Wire
   }
 
   @Test func everyKindOfPolicyReadsBackAsItWasMade() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       let wanted = try all()
       #expect(errors(kernel.replace(wanted)) == [])
@@ -55,7 +56,7 @@ import Wire
   }
 
   @Test func theIPProgramShowsWhatIsMeant() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       _ = kernel.replace([block(.output, .gre(key: 0x0001_0002)), try protect(.output, spi: 0xabcd_ef01)])
       let shown = try sh("ip xfrm policy").replacing("\t", with: "")
@@ -74,7 +75,7 @@ import Wire
   }
 
   @Test func anOutboundPolicyIsTurnedToAnotherSPIInItsPlace() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       let old = try protect(.output, spi: 0x100)
       let new = try protect(.output, spi: 0x200)
@@ -87,7 +88,7 @@ import Wire
   }
 
   @Test func blockAndProtectionOfOneTrafficStandBesideEachOther() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       _ = kernel.replace([block(.output), try protect(.output, spi: 0x100)])
       #expect(errors(kernel.remove([try protect(.output, spi: 0x999)])) == [], "the SPI is not what it is found by")
@@ -96,7 +97,7 @@ import Wire
   }
 
   @Test func thePoliciesOfOthersAreNeitherListedNorReplacedNorRemoved() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       // With our selectors, but without our marks.
       try sh(
@@ -133,7 +134,7 @@ import Wire
     """,
   ])
   func aPolicyOfOursThatWasChangedByHandIsNotListedAndIsPutRight(change: String) throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       let wanted = try protect(.output)
       _ = kernel.replace([wanted])
@@ -146,7 +147,7 @@ import Wire
   }
 
   @Test func aBlockThatWasMadeToLetPassIsNotListedAndIsPutRight() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       _ = kernel.replace([block(.input)])
       try sh(
@@ -158,7 +159,7 @@ import Wire
   }
 
   @Test func whatIsMarkedAsOursInAFormThatNobodyWantsCanBeRemoved() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       _ = kernel.replace([block(.input)])
       try sh(
@@ -175,7 +176,7 @@ import Wire
   }
 
   @Test func thousandsOfPoliciesAreSetAndListed() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       var wanted: [XFRMPolicy] = []
       for host in 1...63 {
@@ -196,7 +197,7 @@ import Wire
   }
 
   @Test func aStateThatThisKernelCannotHaveIsRefusedWithASentence() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       let (a, b) = (try VTEP.test("192.0.2.1"), try VTEP.test("2001:db8::2"))
       for bad in [

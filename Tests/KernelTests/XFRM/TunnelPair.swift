@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
@@ -14,8 +15,8 @@ final class TunnelPair {
   static let port: UInt16 = 7679
   static let number: UInt32 = 0x1_2345
 
-  let a: TestHost
-  let b: TestHost
+  let a: Namespace
+  let b: Namespace
   let isV6: Bool
   let kind: Kind
   let vtepA: VTEP
@@ -30,7 +31,7 @@ final class TunnelPair {
   init(_ kind: Kind = .vxlan, isV6: Bool = false) throws {
     self.kind = kind
     self.isV6 = isV6
-    (a, b) = (try TestHost(), try TestHost())
+    (a, b) = (try Namespace(), try Namespace())
     let addresses = isV6 ? ["2001:db8::1", "2001:db8::2"] : ["192.0.2.1", "192.0.2.2"]
     (vtepA, vtepB) = (try .test(addresses[0]), try .test(addresses[1]))
     for host in [a, b] {
@@ -137,6 +138,11 @@ final class TunnelPair {
       key: (0..<XFRMState.keyLength).map { UInt8($0) ^ seed ^ (fromA ? 0x80 : 0) },
       encapsulation: isInUDP ? .weft : nil)
   }
+}
+
+extension KernelXFRM {
+  /// What the kernel counted at the SA.
+  func use(of spi: UInt32) throws -> XFRMUse { try #require(try states().first { $0.state.spi == spi }).use }
 }
 
 /// Sees every frame that comes in on an interface, and can send there.

@@ -1,4 +1,5 @@
 import Kernel
+import Namespaces
 import Testing
 import Wire
 
@@ -6,7 +7,7 @@ import Wire
   private let block = XFRMPolicy(direction: .input, traffic: .udp(port: 7679), action: .block(isV6: false))
 
   @Test func whatOthersDoToOurPoliciesIsReportedAndWhatWeDoIsNot() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       let monitor = try XFRMMonitor(ignoring: kernel)
       let whole = try XFRMMonitor()
@@ -26,7 +27,7 @@ import Wire
   }
 
   @Test func thePoliciesOfOthersAreNotReported() throws {
-    try TestHost().run {
+    try Namespace().run {
       let monitor = try XFRMMonitor()
       try sh(
         """
@@ -38,7 +39,7 @@ import Wire
   }
 
   @Test func lostEventsAreReported() throws {
-    try TestHost().run {
+    try Namespace().run {
       let kernel = try KernelXFRM()
       let monitor = try XFRMMonitor(receiveBuffer: 4096)
       for _ in 0..<100 { _ = kernel.replace([block]) }
@@ -53,7 +54,7 @@ import Wire
   }
 
   @Test func settingsThatLetTrafficPassByPoliciesAreNamed() throws {
-    try TestHost().run {
+    try Namespace().run {
       try sh("ip link add eth0 type veth peer name eth1")
       #expect(KernelXFRM.underlayBypass(interface: "eth0") == nil)
       try sh("echo 1 > /proc/sys/net/ipv4/conf/eth0/disable_xfrm")

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Namespaces
 import Testing
 import Wire
 
@@ -19,8 +20,8 @@ final class Adversary {
   let vtep: VTEP
 
   init(queues: Int = 1, provider: (any AEADProvider)? = nil) throws {
-    peer = try Namespace()
-    let namespace = try Namespace()
+    peer = try Namespace.quiet()
+    let namespace = try Namespace.quiet()
     try namespace.connect("u", to: peer, "u")
     host = try PathHost(1, in: namespace, queues: queues, provider: provider)
     vtep = try PathHost.address(2, false)

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Namespaces
 import Testing
 import Wire
 
@@ -27,7 +28,7 @@ final class PathHost {
     self.number = number
     vtep = try Self.address(number, isV6)
     guestMAC = try #require(MACAddress(0x0200_5e00_0000 | UInt64(number)))
-    guest = try Namespace()
+    guest = try Namespace.quiet()
     network = PathNetwork(vni: try #require(Self.vni), encapsulation: encapsulation, tap: Self.tap, mtu: mtu)
     path = try namespace.run { try DataPath(DataPath.Settings(queues: queues, provider: provider)) }
     try namespace.run {

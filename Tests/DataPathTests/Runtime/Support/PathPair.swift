@@ -1,3 +1,4 @@
+import Namespaces
 import Testing
 import Wire
 
@@ -11,7 +12,7 @@ final class PathPair {
   var hosts: [PathHost] { [first, second] }
 
   init(isV6: Bool = false, encapsulation: PathEncapsulation = .vxlan, queues: Int = 1) throws {
-    let (one, two) = (try Namespace(), try Namespace())
+    let (one, two) = (try Namespace.quiet(), try Namespace.quiet())
     try one.connect("u", to: two, "u")
     first = try PathHost(1, in: one, isV6: isV6, encapsulation: encapsulation, queues: queues)
     second = try PathHost(2, in: two, isV6: isV6, encapsulation: encapsulation, queues: queues)
