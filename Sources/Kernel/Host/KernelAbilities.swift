@@ -89,13 +89,6 @@ package struct KernelAbilities: Equatable, Sendable {
     }
   }
 
-  /// `tap` alone, in a few milliseconds: where nothing else is of interest.
-  package static func probeTAP() -> KernelError? {
-    failure { () throws(KernelError) in
-      try NetworkNamespace.withThrowaway { () throws(KernelError) in try KernelNetwork().tryTAP() }
-    }
-  }
-
   private static func probeHere(_ udpPort: UInt16, _ scope: Scope) throws(KernelError) -> KernelAbilities {
     let kernel = try KernelNetwork()
     var abilities = KernelAbilities()
