@@ -86,10 +86,13 @@ final class PathHost {
 
   func pings(_ other: PathHost, count: Int = 3, size: Int = 56) -> Bool {
     ["198.51.100.\(other.number)", "2001:db8:1::\(other.number)"].allSatisfy { address in
-      let said = try? guest.run { try sh("ping -c \(count) -i 0.02 -W 2 -s \(size) \(address) 2>&1; true") }
-      if said?.contains(" 0% packet loss") == true { return true }
-      print("\(said ?? "no ping") \(traffic) \(path.counters().drops)")
-      return false
+      do {
+        try guest.run { try ping(address, count: count, size: size) }
+        return true
+      } catch {
+        print("\(error) \(traffic) \(path.counters().drops)")
+        return false
+      }
     }
   }
 }
