@@ -1,39 +1,9 @@
 import CLinux
-import Glibc
 
-/// A network namespace, held by a descriptor.
-package struct NetworkNamespace: ~Copyable {
-  package let descriptor: Int32
-
-  /// The calling thread's.
-  package init() throws(KernelError) {
-    let result = weft_open_network()
-    guard result >= 0 else {
-      throw .refused(operation: "open", object: "the network namespace", code: -result, message: nil)
-    }
-    descriptor = result
-  }
-
-  deinit { close(descriptor) }
-
-  /// Puts the calling thread into it. Sockets that are open stay where they were made.
-  package borrowing func enter() throws(KernelError) {
-    let result = weft_enter_network(descriptor)
-    guard result == 0 else {
-      throw .refused(operation: "enter", object: "a network namespace", code: -result, message: nil)
-    }
-  }
-
-  /// Puts the calling thread into a new, empty one.
-  package static func leaveForNew() throws(KernelError) {
-    let result = weft_unshare_network()
-    guard result == 0 else {
-      throw .refused(operation: "make", object: "a network namespace", code: -result, message: nil)
-    }
-  }
-
+/// Network namespaces of the agent's own.
+enum NetworkNamespace {
   /// Runs `body` on a thread of its own in a new namespace, which goes with it; the caller waits.
-  package static func withThrowaway<Result>(_ body: () throws(KernelError) -> Result) throws(KernelError) -> Result {
+  static func withThrowaway<Result>(_ body: () throws(KernelError) -> Result) throws(KernelError) -> Result {
     try withoutActuallyEscaping(body) { body throws(KernelError) in
       let visit = Visit(body)
       let code = weft_in_new_network(
