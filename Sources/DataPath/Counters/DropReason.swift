@@ -12,7 +12,7 @@ package enum DropReason: UInt8, CaseIterable, Error {
   case malformedFrame
   /// A change came while this frame was being sent, which became very many packets: its rest was not sent.
   case overtaken
-  /// The kernel did not take the packet for the underlay.
+  /// The kernel did not take the packet for the underlay. What a queue of the underlay drops afterwards is not among them.
   case sendFailed
   /// The sealed packet is longer than the underlay's MTU towards the host; none is ever sent in fragments.
   case underlayTooSmall

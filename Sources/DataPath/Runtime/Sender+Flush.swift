@@ -2,8 +2,7 @@ import CLinux
 import Glibc
 
 extension Sender {
-  /// How often a full send buffer is waited for in a pass, and how long each time, in milliseconds: together about as long
-  /// as a network card takes for a full queue.
+  /// How often a full send buffer is waited for in a pass, and how long each time, in milliseconds.
   static let waitLimit = 8
   private static let wait: Int32 = 2
   /// Messages sent packet by packet once the kernel has refused to take one apart.
@@ -22,9 +21,7 @@ extension Sender {
       }
       switch -sent {
       case EINTR: continue
-      case EAGAIN, ENOBUFS:
-        if waitForRoom(socket, isFull: -sent == EAGAIN) { continue }
-        refuse(done, .sendFailed)
+      case EAGAIN where waitForRoom(socket): continue
       case EIO, EINVAL, EOPNOTSUPP, EMSGSIZE:
         if arena.messages[done].segment == 0 {
           refuse(done, -sent == EMSGSIZE ? .underlayTooSmall : .sendFailed)
@@ -97,7 +94,7 @@ extension Sender {
         continue
       } else if sent == -EMSGSIZE {
         offset &+= refuseTooLong(place, offset)
-      } else if sent == -EAGAIN || sent == -ENOBUFS, waitForRoom(socket, isFull: sent == -EAGAIN) {
+      } else if sent == -EAGAIN, waitForRoom(socket) {
         continue
       } else {
         let left = Int((message.length &- offset &+ message.segment &- 1) / message.segment)
@@ -131,13 +128,15 @@ extension Sender {
     message.segment == 0 ? 1 : Int((message.length &+ message.segment &- 1) / message.segment)
   }
 
-  /// A full queue of the network card (ENOBUFS) does not show in the socket: time has to pass.
+  /// Waits while the socket's send buffer is full, as it is when the underlay is slower than the guests and its queue is
+  /// long. A queue that is shorter drops what is too much, of which a sender hears nothing: without IP_RECVERR the kernel
+  /// says that it has sent (`udp_send_skb`), and counts UdpSndbufErrors.
   /// - Returns: false if there was enough waiting in this pass.
-  private mutating func waitForRoom(_ socket: Int32, isFull: Bool) -> Bool {
+  private mutating func waitForRoom(_ socket: Int32) -> Bool {
     guard waits > 0 else { return false }
     waits &-= 1
     state.counters.add(1, to: .sendWaits)
-    var item = pollfd(fd: isFull ? socket : -1, events: Int16(POLLOUT), revents: 0)
+    var item = pollfd(fd: socket, events: Int16(POLLOUT), revents: 0)
     _ = poll(&item, 1, Self.wait)
     return true
   }

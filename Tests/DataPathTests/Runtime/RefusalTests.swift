@@ -9,8 +9,8 @@ import Wire
 /// What the kernel refuses concerns the packet or the frame that it refuses, and nothing else. The senders' work is done
 /// on the thread of the test.
 @Suite(.serialized) struct RefusalTests {
-  private func sendingPair() throws -> (PathPair, SuperFrames) {
-    let pair = try PathPair()
+  private func sendingPair(isV6: Bool = false) throws -> (PathPair, SuperFrames) {
+    let pair = try PathPair(isV6: isV6)
     pair.first.path.endThreads()
     return (pair, try SuperFrames(pair.first))
   }
@@ -55,6 +55,64 @@ import Wire
     send(refusing: 0)
     #expect(refused() == last)
     #expect(pair.first.path.counters().drops == [:])
+  }
+
+  /// The first host's underlay carries no more than this; its queue has so many bytes.
+  private func limit(_ pair: PathPair, rate: String, queue: Int) throws {
+    try pair.first.namespace.run { try sh("tc qdisc replace dev u root tbf rate \(rate) burst 2kb limit \(queue)") }
+  }
+
+  /// - Returns: how many packets became of them.
+  private func carry(_ count: Int, of frames: SuperFrames, _ pair: PathPair, by sender: inout Sender) -> UInt64 {
+    let before = pair.first.traffic.packetsOut
+    for _ in 0..<count {
+      frames.send(from: pair.first.guestMAC, to: pair.second.guestMAC, length: 45 * 1300, segment: 1300)
+    }
+    _ = sender.pass()
+    return pair.first.traffic.packetsOut - before
+  }
+
+  @Test(arguments: [false, true])
+  func aFullSendBufferIsWaitedForAndNotForever(isV6: Bool) throws {
+    let (pair, frames) = try sendingPair(isV6: isV6)
+    var sender = Sender(pair.first.path.senders[0])
+    // Room for one message, which leaves in 8 ms.
+    var room: Int32 = 4096
+    let socket = pair.first.path.sockets.each[0]
+    #expect(setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &room, socklen_t(MemoryLayout<Int32>.size)) == 0)
+    try limit(pair, rate: "60mbit", queue: 1 << 20)
+    let before = pair.second.traffic.packetsIn
+    var sent: UInt64 = 0
+    // Where this thread had to wait for a processor, the first message may have left when the second comes.
+    for _ in 0..<50 where sent == 0 || sender.waits == Sender.waitLimit {
+      sent += carry(2, of: frames, pair, by: &sender)
+    }
+    #expect(sender.waits < Sender.waitLimit)
+    #expect(eventually { pair.second.traffic.packetsIn >= before + sent })
+    #expect(pair.first.path.counters().drops == [:])
+    // Now in a minute.
+    try limit(pair, rate: "8kbit", queue: 1 << 20)
+    let sealed = carry(2, of: frames, pair, by: &sender)
+    #expect(sender.waits == 0)
+    #expect(pair.first.drops(.sendFailed) >= 45 && pair.first.drops(.sendFailed) <= sealed - 45)
+    #expect(pair.first.path.counters().drops.count == 1)
+  }
+
+  /// A sender that heard of it would hear of ICMP errors too, which anybody can send.
+  @Test(arguments: [false, true])
+  func whatAQueueOfTheUnderlayDropsIsCountedByTheKernel(isV6: Bool) throws {
+    let (pair, frames) = try sendingPair(isV6: isV6)
+    var sender = Sender(pair.first.path.senders[0])
+    try limit(pair, rate: "8kbit", queue: 4000)
+    #expect(carry(3, of: frames, pair, by: &sender) >= 3 * 45)
+    #expect(sender.waits == Sender.waitLimit)
+    #expect(pair.first.path.counters().drops == [:])
+    let counter = isV6 ? "Udp6SndbufErrors" : "UdpSndbufErrors"
+    let (counted, queue) = try pair.first.namespace.run {
+      (try sh("nstat -asz \(counter) | awk '$1 == \"\(counter)\" { print $2 }'"), try sh("tc -s qdisc show dev u"))
+    }
+    #expect((UInt64(counted.dropLast()) ?? 0) > 0, "\(counted)")
+    #expect(queue.contains("dropped ") && !queue.contains("dropped 0"), "\(queue)")
   }
 
   /// A TAP's descriptor becomes that of something else, which answers with errors of its own.
