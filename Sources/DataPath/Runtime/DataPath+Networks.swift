@@ -29,7 +29,8 @@ extension DataPath {
   }
 
   /// Carries a network. If it is open, changes what differs and keeps its entries.
-  /// - Throws: ENODEV if there is no such TAP, EINVAL if it is of another kind, EBUSY if another process has its queues.
+  /// - Throws: ENODEV if there is no such TAP, EINVAL if it is of another kind. Queues of another process are no error: the
+  ///   kernel then gives each process the frames of some flows.
   package func open(_ network: PathNetwork) throws(DataPathError) {
     closeBroken(network.vni)
     guard let open = networks[network.vni] else { return try openNew(network) }

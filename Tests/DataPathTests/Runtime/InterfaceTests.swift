@@ -116,6 +116,29 @@ import Wire
     }
   }
 
+  @Test func aDeviceThatIsNoTAPOfSeveralQueuesIsRefused() throws {
+    let namespace = try Namespace()
+    try namespace.run {
+      try sh("ip tuntap add wt1 mode tun multi_queue && ip tuntap add wt2 mode tap vnet_hdr")
+      let path = try DataPath()
+      for tap in ["wt1", "wt2"] {
+        let error = #expect(throws: DataPathError.self) {
+          try path.open(PathNetwork(vni: vni, encapsulation: .vxlan, tap: tap, mtu: 1400))
+        }
+        #expect(error == .refused(operation: "attach to", object: "the TAP device \(tap)", code: 22))
+      }
+      #expect(path.openNetworks == [])
+    }
+  }
+
+  @Test func aTAPWhoseQueuesAnotherHasIsOpenedAllTheSame() throws {
+    try withOpenNetwork { path in
+      let other = try DataPath()
+      try other.open(PathNetwork(vni: vni, encapsulation: .gre, tap: "wt5", mtu: 1400))
+      #expect(path.openNetworks == [vni] && other.openNetworks == [vni])
+    }
+  }
+
   @Test func aPortThatIsTakenIsRefused() throws {
     let namespace = try Namespace.quiet()
     try namespace.run {
