@@ -2,8 +2,8 @@
 package enum FlowHash {
   /// The UDP source port for the flow that a frame belongs to: 49,152 to 65,535, always the same for the same flow.
   ///
-  /// Made of the Ethernet addresses, the IP addresses, the protocol and the ports; of what the frame has. All
-  /// fragments of a packet give the same.
+  /// Made of the Ethernet addresses, the IP addresses, the protocol and the ports; of what the frame has. Of a fragment
+  /// only of the addresses, so that all fragments of a packet give the same: what is behind them is told by the first alone.
   package static func port(_ frame: UnsafeRawBufferPointer) -> UInt16 {
     guard let base = frame.baseAddress, frame.count >= FrameLayout.ethernetSize else { return 0xc000 }
     var hash = mix(base.loadUnaligned(as: UInt64.self), UInt64(base.network32(8)))
@@ -13,9 +13,11 @@ package enum FlowHash {
       for offset in stride(from: addresses.lowerBound, to: addresses.upperBound, by: 8) {
         hash = mix(hash, packet.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
       }
-      hash = mix(hash, UInt64(layout.protocolNumber))
-      let hasPorts = layout.payloadOffset > layout.transportOffset && !layout.isFragment
-      if hasPorts { hash = mix(hash, UInt64(base.network32(layout.transportOffset))) }
+      if !layout.isFragment {
+        hash = mix(hash, UInt64(layout.protocolNumber))
+        let hasPorts = layout.payloadOffset > layout.transportOffset
+        if hasPorts { hash = mix(hash, UInt64(base.network32(layout.transportOffset))) }
+      }
     }
     return 0xc000 | UInt16(truncatingIfNeeded: hash >> 50)
   }

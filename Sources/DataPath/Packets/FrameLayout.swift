@@ -25,7 +25,7 @@ package struct FrameLayout: Equatable {
   package private(set) var protocolNumber: UInt8 = 0
   /// 0 if it is not IP, or a fragment without the start of what it is cut from.
   package private(set) var transportOffset = 0
-  /// Behind the TCP or UDP header; `transportOffset` for other protocols.
+  /// Behind the TCP or UDP header; `transportOffset` for other protocols, and for a fragment, which may end within it.
   package private(set) var payloadOffset = 0
   /// Behind the IP packet; what follows is Ethernet padding. The frame's end if it is not IP.
   package private(set) var endOffset: Int
@@ -113,6 +113,7 @@ package struct FrameLayout: Equatable {
   private mutating func readTransport(_ base: UnsafeRawPointer) throws(DropReason) {
     let count = endOffset - transportOffset
     payloadOffset = transportOffset
+    guard !isFragment else { return }
     switch protocolNumber {
     case Self.tcp:
       guard count >= 20 else { throw .malformedFrame }

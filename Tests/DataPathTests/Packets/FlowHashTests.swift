@@ -42,6 +42,23 @@ import Testing
     second.fragment = 0x0010
     second.sourcePort = 7777
     #expect(port(first) == port(second))
+    // The first one has no more than the ports and four bytes.
+    var short = GuestFrame(fragment: 0x2000).bytes
+    short.removeLast(12)
+    short.set(28, at: 16)
+    #expect(port(short) == port(second))
+  }
+
+  /// Destination options behind the fragment header: which protocol follows is told by the first fragment alone.
+  @Test func allFragmentsOfAnIPv6PacketHaveOnePort() {
+    let options: (UInt8, [UInt8]) = (60, [0, 1, 4, 0, 0, 0, 0])
+    let first = GuestFrame(isIPv6: true, extensions: [(44, [0, 0, 1, 1, 2, 3, 4]), options], payload: [1])
+    var later = GuestFrame(isIPv6: true, extensions: [(44, [0, 0, 48, 1, 2, 3, 4])], payload: [2]).bytes
+    later[54] = 60
+    #expect(first.bytes[54] == 60 && port(first) == port(later))
+    var other = first
+    other.destinationHost = 9
+    #expect(port(other) != port(first))
   }
 
   @Test func whatIsNoIPIsToldApartByItsStations() {

@@ -55,7 +55,7 @@ import Testing
 
   @Test func fragmentsAreKnown() throws {
     let first = try layout(GuestFrame(fragment: 0x2000, payload: [1]).bytes)
-    #expect(first.isFragment && first.transportOffset == 34)
+    #expect(first.isFragment && first.transportOffset == 34 && first.payloadOffset == 34)
     let later = try layout(GuestFrame(fragment: 0x0001, payload: [1]).bytes)
     #expect(later.isFragment && later.transportOffset == 0 && later.protocolNumber == FrameLayout.tcp)
     for (rest, hasStart) in [([UInt8(0), 0, 1, 0, 0, 0, 1], true), ([0, 0, 9, 0, 0, 0, 1], false)] {
