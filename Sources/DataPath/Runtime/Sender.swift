@@ -128,8 +128,8 @@ struct Sender: ~Copyable {
     let isCut = header.gsoType != VirtioNetHeader.noSegmentation
     if isCut { counters.add(1, to: .framesCut) }
     (untilLook, isOvertaken) = (Self.packets, false)
-    let source = UInt64(base.network16(0)) << 32 | UInt64(base.network32(2))
-    if base.network8(0) & 1 == 0, source != 0, let peer = network.pointee.table.find(source) {
+    let destination = UInt64(base.network16(0)) << 32 | UInt64(base.network32(2))
+    if base.network8(0) & 1 == 0, destination != 0, let peer = network.pointee.table.find(destination) {
       send(header, frame, network, snapshot.peers + Int(peer), snapshot)
     } else if network.pointee.floodCount > 0 {
       let copies = network.pointee.floodCount
