@@ -18,8 +18,8 @@ enum PeerCounter: Int, Counter {
 }
 
 enum QueueCounter: Int, Counter {
-  case sendCalls, messagesOut, packetsOut, sendWaits, segmentationRefused
-  case receiveCalls, messagesIn, packetsIn
+  case messagesOut, segmentationRefused
+  case messagesIn, packetsIn
 
-  static var count: Int { 8 }
+  static var count: Int { 4 }
 }

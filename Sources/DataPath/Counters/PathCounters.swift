@@ -35,15 +35,11 @@ package struct PathCounters: Sendable {
 
   /// One sender and one receiver thread.
   package struct Queue: Hashable, Sendable {
-    /// Calls that sent, and the messages and packets they took.
-    package var sendCalls: UInt64 = 0
+    /// Messages that the kernel took, each of one or more packets of the same size to the same host.
     package var messagesOut: UInt64 = 0
-    package var packetsOut: UInt64 = 0
-    /// Waits for room in the socket's send buffer.
-    package var sendWaits: UInt64 = 0
     /// Messages that the kernel would not cut into packets, and so went one by one.
     package var segmentationRefused: UInt64 = 0
-    package var receiveCalls: UInt64 = 0
+    /// Messages that came, and the packets that the kernel had joined in them.
     package var messagesIn: UInt64 = 0
     package var packetsIn: UInt64 = 0
   }

@@ -11,10 +11,8 @@ extension DataPath {
       let (out, `in`) = (rows.row(queue), rows.row(settings.queues + queue))
       counters.queues.append(
         PathCounters.Queue(
-          sendCalls: out.value(.sendCalls), messagesOut: out.value(.messagesOut), packetsOut: out.value(.packetsOut),
-          sendWaits: out.value(.sendWaits), segmentationRefused: out.value(.segmentationRefused),
-          receiveCalls: `in`.value(.receiveCalls), messagesIn: `in`.value(.messagesIn),
-          packetsIn: `in`.value(.packetsIn)))
+          messagesOut: out.value(.messagesOut), segmentationRefused: out.value(.segmentationRefused),
+          messagesIn: `in`.value(.messagesIn), packetsIn: `in`.value(.packetsIn)))
     }
     counters.drops = queueCounters.drops
     counters.socketOverflows = pastOverflows + sockets.overflows

@@ -62,7 +62,6 @@ struct Receiver: ~Copyable {
       let count = Int(
         weft_receive_messages(socket, buffer, UInt32(Self.slot), messages, UInt32(Self.messageLimit)))
       guard count > 0 else { return }
-      state.counters.add(1, to: .receiveCalls)
       state.counters.add(count, to: .messagesIn)
       for place in 0..<count { taken &+= takeApart(place, snapshot, &sink) }
       joiner.flush(to: &sink)

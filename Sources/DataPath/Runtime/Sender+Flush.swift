@@ -56,13 +56,7 @@ extension Sender {
 
   private func send(_ socket: Int32, _ messages: UnsafePointer<weft_message>, _ count: Int) -> Int32 {
     let sent = weft_send_messages(socket, messages, UInt32(truncatingIfNeeded: count))
-    guard sent > 0 else { return sent }
-    state.counters.add(1, to: .sendCalls)
-    state.counters.add(Int(sent), to: .messagesOut)
-    for place in 0..<Int(sent) {
-      let message = messages[place]
-      state.counters.add(Self.packets(message), to: .packetsOut)
-    }
+    if sent > 0 { state.counters.add(Int(sent), to: .messagesOut) }
     return sent
   }
 
@@ -135,7 +129,6 @@ extension Sender {
   private mutating func waitForRoom(_ socket: Int32) -> Bool {
     guard waits > 0 else { return false }
     waits &-= 1
-    state.counters.add(1, to: .sendWaits)
     var item = pollfd(fd: socket, events: Int16(POLLOUT), revents: 0)
     _ = poll(&item, 1, Self.wait)
     return true
