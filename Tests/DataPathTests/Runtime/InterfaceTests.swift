@@ -117,7 +117,7 @@ import Wire
   }
 
   @Test func aDeviceThatIsNoTAPOfSeveralQueuesIsRefused() throws {
-    let namespace = try Namespace()
+    let namespace = try Namespace.quiet()
     try namespace.run {
       try sh("ip tuntap add wt1 mode tun multi_queue && ip tuntap add wt2 mode tap vnet_hdr")
       let path = try DataPath()

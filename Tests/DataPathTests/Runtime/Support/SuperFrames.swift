@@ -23,6 +23,10 @@ final class SuperFrames {
   func send(from source: MACAddress, to destination: MACAddress, length: Int, segment: UInt16) {
     var frame = GuestFrame(payload: [UInt8](repeating: 7, count: length))
     (frame.source, frame.destination) = (source.octets, destination.octets)
+    send(frame, segment: segment)
+  }
+
+  func send(_ frame: GuestFrame, segment: UInt16) {
     var bytes = [UInt8](repeating: 0, count: VirtioNetHeader.size)
     bytes.withUnsafeMutableBytes { bytes in
       if let base = bytes.baseAddress { frame.virtioHeader(segmentSize: segment).write(to: base) }
