@@ -3,6 +3,11 @@ import Glibc
 
 extension Sender {
   /// How often a full send buffer is waited for in a pass, and how long each time, in milliseconds.
+  ///
+  /// What waits is sealed already, and other threads go on with numbers of the same SA. It does not become too old by that
+  /// for a host that opens in its kernel, which takes what is up to 4,096 numbers late: in one wait the others would have
+  /// to send two million packets a second, and the same packets wait again only where the underlay, which is theirs too,
+  /// took less than about 60 kB from this socket in the wait before.
   static let waitLimit = 8
   private static let wait: Int32 = 2
   /// Messages sent packet by packet once the kernel has refused to take one apart.
