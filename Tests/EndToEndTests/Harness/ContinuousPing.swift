@@ -88,15 +88,16 @@ final class ContinuousPing {
 }
 
 extension ContinuousPing.Report {
-  /// For pings across a host whose agent was away for a moment: none is lost where the kernel carries them, and few
-  /// where the agent does. None comes twice.
+  /// For pings across a host whose agent was away for a moment: none is lost where the kernel carries them. Where the
+  /// agent does they stand still as long as it is away, which is a fraction of a second and some more on a busy machine.
+  /// None comes twice.
   func expectAgentRestart(_ more: String = "", sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(duplicates == 0, "\(self)", sourceLocation: sourceLocation)
     if TestRun.path.outlivesAgent {
       #expect(lost == 0, "\(self) \(more)", sourceLocation: sourceLocation)
     } else {
       print("the agent was away: \(self)")
-      #expect(gap < 6 * TestRun.patience, "\(self)", sourceLocation: sourceLocation)
+      #expect(gap < 2.5 * TestRun.patience, "\(self)", sourceLocation: sourceLocation)
     }
   }
 }
