@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Kernel
 import Namespaces
@@ -244,6 +245,30 @@ import Wire
       var watched = 0
       listener.follow(local, unwatch: { _ in }, watch: { _ in watched += 1 })
       #expect(watched == 1 && listener.socket != nil && listener.failure == nil)
+    }
+  }
+
+  @Test func whatGuestsSendFasterThanThePathTakesItIsToldByNetwork() throws {
+    try withUnderlay {
+      try withSide { side in
+        let input = try input()
+        bringAbout(side, [input], keeps: keepsNothing)
+        let bridge = try #require(try side.network.link(named: "weft-blue")).index
+        #expect(side.tapOverflow(of: .test) == 0)
+        // A queue that nobody reads gets its share of the flows.
+        let queue = weft_tun_attach("wt77")
+        try #require(queue >= 0)
+        defer { close(queue) }
+        let guest = try FrameSource("vif1.0", side.network, bridge: bridge)
+        #expect(
+          eventually {
+            guest.send(5000)
+            return side.tapOverflow(of: .test) > 0
+          })
+        let all = side.tapOverflows(try side.network.links())
+        #expect(all.count == 1 && all[input.vni] ?? 0 > 0)
+        #expect(side.tapOverflow(of: .other) == 0)
+      }
     }
   }
 

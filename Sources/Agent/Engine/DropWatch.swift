@@ -7,6 +7,7 @@ struct DropWatch {
     var at: Instant
     var counts: [DropReason: UInt64]
     var overflows: UInt64
+    var taps: [VNI: UInt64]
   }
 
   /// Two, so that there is always one that is about an hour old.
@@ -14,9 +15,13 @@ struct DropWatch {
   private static let interval: Duration = .seconds(1800)
 
   /// Called now and then, at least twice an hour for a true answer.
-  mutating func note(_ counts: [DropReason: UInt64], overflows: UInt64, now: Instant) {
+  ///
+  /// - Parameter taps: what overflowed before each TAP. It may have counted for an earlier run of the agent.
+  mutating func note(
+    _ counts: [DropReason: UInt64], overflows: UInt64, taps: [VNI: UInt64], now: Instant
+  ) {
     if let last = marks.last, now - last.at < Self.interval { return }
-    marks.append(Mark(at: now, counts: counts, overflows: overflows))
+    marks.append(Mark(at: now, counts: counts, overflows: overflows, taps: taps))
     if marks.count > 2 { marks.removeFirst() }
   }
 
@@ -26,6 +31,10 @@ struct DropWatch {
   }
 
   func overflowGrowth(_ count: UInt64) -> UInt64 { Self.difference(count, marks.first?.overflows ?? 0) }
+
+  func growth(ofTAPs counts: [VNI: UInt64]) -> UInt64 {
+    counts.reduce(0) { $0 + Self.difference($1.value, marks.first?.taps[$1.key] ?? 0) }
+  }
 
   /// A count that went back began anew meanwhile.
   private static func difference(_ count: UInt64, _ before: UInt64) -> UInt64 {

@@ -100,7 +100,18 @@ extension Engine {
         ))
     }
     let drops = counters.drops.filter { $0.value > 0 }.sorted { $0.key.rawValue < $1.key.rawValue }
-    return checks + drops.map { dropCheck($0.key, $0.value) }
+    return checks + [tapOverflowCheck()].compactMap { $0 } + drops.map { dropCheck($0.key, $0.value) }
+  }
+
+  /// Guests may send as much as they like, so this is no trouble of the host.
+  private func tapOverflowCheck() -> API.Check? {
+    guard let links = try? kernel.network.links() else { return nil }
+    let counts = kernel.tapOverflows(links)
+    let drop = API.Drop.tapOverflow(counts.values.reduce(0, +))
+    guard drop.count > 0 else { return nil }
+    return API.Check(
+      name: "drops: \(drop.reason)", status: .ok,
+      message: "\(drop.count), \(kernel.drops.growth(ofTAPs: counts)) of them within the last hour. \(drop.message)")
   }
 
   /// Up to five by name.

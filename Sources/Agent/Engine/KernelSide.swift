@@ -165,6 +165,9 @@ final class KernelSide {
 
   func network(ofBridge index: Int32) -> NetworkID? { bridges[index] }
 
+  /// The TAP by which user space carries the network.
+  func tap(of network: NetworkID) -> Int32? { tunnels[network]?.tap }
+
   /// The network that a device of ours belongs to.
   func network(ofDevice index: Int32) -> NetworkID? { ownLinks[index] }
 

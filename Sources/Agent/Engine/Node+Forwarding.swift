@@ -24,7 +24,9 @@ extension Node {
     return API.Forwarding(
       path: .user, flood: forwarding.flood.sorted().map(\.description),
       entries: API.ForwardingEntry.list(forwarding.remotes),
-      counters: path.counters().networks[network.vni].map { API.ForwardingCounters($0) })
+      counters: path.counters().networks[network.vni].map {
+        API.ForwardingCounters($0, tapOverflow: kernel.tapOverflow(of: network.id))
+      })
   }
 }
 
@@ -46,12 +48,12 @@ extension API.ForwardingEntry {
 }
 
 extension API.ForwardingCounters {
-  fileprivate init(_ counters: PathCounters.Network) {
+  fileprivate init(_ counters: PathCounters.Network, tapOverflow: UInt64) {
     self.init(
       framesOut: counters.framesOut, bytesOut: counters.bytesOut, packetsOut: counters.packetsOut,
       framesCut: counters.framesCut, framesFlooded: counters.framesFlooded, packetsIn: counters.packetsIn,
       framesIn: counters.framesIn, bytesIn: counters.bytesIn, framesJoined: counters.framesJoined,
-      drops: API.Drop.list(counters.drops))
+      drops: (tapOverflow > 0 ? [.tapOverflow(tapOverflow)] : []) + API.Drop.list(counters.drops))
   }
 }
 

@@ -261,9 +261,6 @@ extension Node {
     underlayMayHaveChanged(now)
     // Networks that the packet path lost are looked at below, and made anew.
     for problem in around.kernel.userPath?.takeProblems() ?? [] { around.log.warning("\(problem)") }
-    if let counters = around.kernel.userPath?.path.counters() {
-      around.kernel.drops.note(counters.drops, overflows: counters.socketOverflows, now: now)
-    }
     do {
       let ends = tunnelEnds
       let inputs = registry.networks.map { planInput($0, ends) }
@@ -274,12 +271,21 @@ extension Node {
       around.log.error("\(error)")
       return
     }
+    noteDrops(now)
     reconcileKeys(now)
     adoptPorts(now)
     for network in registry.networks { staleNetworks.insert(network.id) }
     for network in around.kernel.observed.networks.keys { staleNetworks.insert(network) }
     around.kernel.removeLeftProtection(now: now)
     exemptBridges(isCheck: true, now: now)
+  }
+
+  /// Behind a dump of the links: what TAPs of an earlier run lost before this one is no news.
+  private func noteDrops(_ now: Instant) {
+    let kernel = around.kernel
+    guard let counters = kernel.userPath?.path.counters() else { return }
+    kernel.drops.note(
+      counters.drops, overflows: counters.socketOverflows, taps: kernel.tapOverflows(kernel.links.values), now: now)
   }
 
   /// Events were lost. A storm of them must not become a storm of dumps.

@@ -30,6 +30,7 @@ extension Link {
     case Int(IFLA_MASTER): master = attribute.u32.flatMap { $0 == 0 ? nil : Int32(bitPattern: $0) }
     case Int(IFLA_IFALIAS): alias = attribute.text
     case Int(IFLA_QDISC): queueing = attribute.text
+    case Int(IFLA_STATS64): transmitDrops = Self.transmitDrops(attribute.bytes)
     case Int(IFLA_LINKINFO): takeInfo(attribute)
     case Int(IFLA_AF_SPEC):
       for family in Attributes(nested: attribute) where family.type == 10 {
@@ -39,6 +40,13 @@ extension Link {
       }
     default: break
     }
+  }
+
+  /// From `struct rtnl_link_stats64`, which later releases make longer.
+  private static func transmitDrops(_ statistics: UnsafeRawBufferPointer) -> UInt64 {
+    let place = MemoryLayout<rtnl_link_stats64>.offset(of: \.tx_dropped) ?? 0
+    guard statistics.count >= place + MemoryLayout<UInt64>.size else { return 0 }
+    return statistics.loadUnaligned(fromByteOffset: place, as: UInt64.self)
   }
 
   private mutating func takeInfo(_ info: Attribute) {

@@ -24,6 +24,9 @@ package struct Link: Equatable, Sendable {
   package var port: BridgePort?
   /// The queueing discipline at the root of what it transmits (`IFLA_QDISC`).
   package var queueing: String?
+  /// Frames that it was to transmit and did not, since it was made (`tx_dropped`). Of a TAP: they found no room before
+  /// the queue that its reader did not empty fast enough.
+  package var transmitDrops: UInt64 = 0
   /// `IFLA_INET6_ADDR_GEN_MODE`: 1 is none. nil without IPv6.
   package var addressGeneration: UInt8?
 

@@ -262,6 +262,25 @@ import Wire
     }
   }
 
+  @Test func framesThatFindNoRoomBeforeTheReaderAreCounted() throws {
+    try withBridge { kernel, bridge in
+      try kernel.ensureTAP(spec())
+      try withQueue { queue in
+        let guest = try FrameSource("vif1.0", kernel, bridge: bridge)
+        #expect(try portIs("forwarding"))
+        let before = try #require(try kernel.link(named: "wt77")).transmitDrops
+        guest.send(5000)
+        let link = try #require(try kernel.link(named: "wt77"))
+        let lost = link.transmitDrops - before
+        #expect(try kernel.links().first { $0.index == link.index }?.transmitDrops == link.transmitDrops)
+        // The queue holds the others.
+        var (held, frame) = (0, [UInt8](repeating: 0, count: 2048))
+        while read(queue, &frame, frame.count) > 0 { if guest.isFrom(frame[10...]) { held += 1 } }
+        #expect(held > 0 && lost > 0 && held + Int(lost) == 5000, "\(held) \(lost)")
+      }
+    }
+  }
+
   @Test func whetherThereAreTAPDevicesIsTriedElsewhere() throws {
     try Namespace().run {
       #expect(KernelAbilities.probe(.clear).tap == nil)
