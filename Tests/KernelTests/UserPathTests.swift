@@ -1,4 +1,5 @@
 import CLinux
+import DataPath
 import Glibc
 import Kernel
 import Namespaces
@@ -190,6 +191,26 @@ import Wire
         side.lookAgain(at: [.test])
         bringAbout(side, [input], keeps: keepsNothing)
         #expect(side.userPath?.path.forwarding(of: input.vni)?.remotes == input.remote)
+      }
+    }
+  }
+
+  @Test func aNetworkWhoseTAPWentWhileItWasTakenUpTakesNoEntry() throws {
+    try withUnderlay {
+      try withSide { side in
+        let (input, mac) = (try input(), MACAddress.test(0x21))
+        bringAbout(side, [input], keeps: keepsNothing)
+        let (path, tunnel) = (
+          try #require(side.userPath), try #require(side.observed.networks[.test]?.tunnels["wt77"])
+        )
+        #expect(path.carries(input.vni, by: "wt77"))
+        try sh("ip link del wt77")
+        #expect(throws: DataPathError.self) { try path.ensure(tunnel, .vxlan, isNew: true) }
+        #expect(!path.carries(input.vni, by: "wt77"))
+        #expect(try !side.setRemote(mac, network: .test, at: .test("192.0.2.9")))
+        side.lookAgain(at: [.test])
+        bringAbout(side, [input], keeps: keepsNothing)
+        #expect(path.path.forwarding(of: input.vni)?.remotes == input.remote)
       }
     }
   }

@@ -43,6 +43,8 @@ final class UserPath {
   /// - Parameter isNew: the TAP was just made, so what the path may have of one before it is of no use.
   func ensure(_ tunnel: TunnelState, _ encapsulation: PathEncapsulation, isNew: Bool) throws(DataPathError) {
     try bind(to: tunnel.local)
+    // Should it fail below, the path may have lost the network.
+    taps[tunnel.vni] = nil
     if isNew { path.close(tunnel.vni) }
     try path.open(
       PathNetwork(vni: tunnel.vni, encapsulation: encapsulation, tap: tunnel.name, mtu: tunnel.mtu))
