@@ -80,13 +80,11 @@ extension Engine {
           name: "packet path socket", status: .failure,
           message: "Packets of encrypted networks neither leave nor come. \(failure)"))
     }
-    let count = userPath.path.settings.queues
     checks.append(
       API.Check(
         name: "packet path threads", status: .ok,
-        message:
-          "\(count) \(count == 1 ? "queue" : "queues"), each with a thread that sends and one that receives; AES-256-GCM by \(counters.provider)."
-      ))
+        message: Self.threadsSentences(
+          queues: userPath.path.settings.queues, provider: counters.provider, reason: AEADChoice.best.reason)))
     checks.append(
       API.Check(
         name: "packet path networks", status: .ok, message: Self.networksSentence(userPath.path.openNetworks)))
@@ -112,6 +110,11 @@ extension Engine {
     return API.Check(
       name: "drops: \(drop.reason)", status: .ok,
       message: "\(drop.count), \(kernel.drops.growth(ofTAPs: counts)) of them within the last hour. \(drop.message)")
+  }
+
+  /// - Parameter reason: why it is sealed by that provider, as a sentence.
+  static func threadsSentences(queues: Int, provider: String, reason: String) -> String {
+    "\(queues) \(queues == 1 ? "queue" : "queues"), each with a thread that sends and one that receives; AES-256-GCM by \(provider). \(reason)"
   }
 
   /// Up to five by name.

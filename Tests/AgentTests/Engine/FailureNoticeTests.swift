@@ -48,6 +48,13 @@ import Wire
     #expect(watch.growth(ofTAPs: [first: 110]) == 7)
   }
 
+  @Test func whyPacketsAreSealedByThisLibraryIsTold() {
+    #expect(
+      Engine.threadsSentences(queues: 2, provider: "libcrypto", reason: "The other one is not installed.")
+        == "2 queues, each with a thread that sends and one that receives; AES-256-GCM by libcrypto. "
+        + "The other one is not installed.")
+  }
+
   @Test func oneOfManyNetworksIsNotLookedForInALongLine() {
     let networks = (1...200).compactMap { VNI(UInt32($0)) }
     #expect(Engine.networksSentence(networks) == "It carries 200 by wt1, wt2, wt3, wt4, wt5 and 195 more.")
