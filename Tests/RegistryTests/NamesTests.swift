@@ -40,17 +40,6 @@ import Wire
     for value in [-1, 0, 575, 9001, 65535, 1 << 40] { #expect(throws: RegistryError.self) { try NetworkMTU(value) } }
   }
 
-  @Test func theLargestMTULeavesRoomForTheCostliestForm() {
-    func largest(_ underlay: UInt32, _ encryption: Encryption, v6: Bool = false) -> UInt16? {
-      NetworkMTU(largestOn: underlay, encapsulation: .vxlan, encryption: encryption, isV6: v6)?.value
-    }
-    #expect(largest(1500, .off) == 1446)
-    #expect(largest(1500, .required) == 1404)
-    #expect(largest(1500, .required, v6: true) == 1384)
-    #expect(largest(600, .required) == nil)
-    #expect(largest(65536, .off) == 9000)
-  }
-
   @Test func aDerivedVNIIsNeverZeroAndFitsItsBits() {
     var generator = SeededGenerator(seed: 1)
     var seen: Set<VNI> = []

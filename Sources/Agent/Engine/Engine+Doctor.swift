@@ -230,9 +230,8 @@ extension Engine {
         name: name, status: .failure, message: "There is no route to \(path.endpoint.address): add one.")
     }
     let needed = node.registry.networks.map { network in
-      Int(network.mtu.value)
-        + NetworkMTU.largestOverhead(
-          encapsulation: network.encapsulation, encryption: network.encryption, isV6: path.endpoint.address.isV6)
+      network.mtu.underlayNeeded(
+        encapsulation: network.encapsulation, encryption: network.encryption, isV6: path.endpoint.address.isV6)
     }.max()
     guard let needed, mtu < needed else {
       return API.Check(name: name, status: .ok, message: "The route to \(path.endpoint.address) carries \(mtu) bytes.")

@@ -248,12 +248,14 @@ extension Node {
   /// Why the network's packets do not fit this host's underlay; nil if they do.
   private func underlayShortage(of view: NetworkView) -> String? {
     let underlay = around.kernel.underlay
-    let overhead = NetworkMTU.largestOverhead(
-      encapsulation: view.encapsulation, encryption: view.encryption, isV6: underlay.address.isV6)
-    let needed = Int(view.mtu.value) + overhead
+    let isV6 = underlay.address.isV6
+    let needed = view.mtu.underlayNeeded(encapsulation: view.encapsulation, encryption: view.encryption, isV6: isV6)
     guard underlay.mtu < needed else { return nil }
+    let fitting = NetworkMTU(
+      largestOn: underlay.mtu, encapsulation: view.encapsulation, encryption: view.encryption, isV6: isV6)
+    let lower = fitting.map { ", or lower the network's with `weft network set \(view.name) --mtu \($0)`" } ?? ""
     return
-      "Network \(view.name) has MTU \(view.mtu) and needs \(needed) bytes of underlay, but \(underlay.name) of this host has \(underlay.mtu): raise the MTU of \(underlay.name), or lower the network's with `weft network set \(view.name) --mtu \(underlay.mtu - overhead)`."
+      "Network \(view.name) has MTU \(view.mtu) and needs \(needed) bytes of underlay, but \(underlay.name) of this host has \(underlay.mtu): raise the MTU of \(underlay.name)\(lower)."
   }
 
   /// Everything is dumped, compared and repaired: at start, after lost events, and every 30 s.

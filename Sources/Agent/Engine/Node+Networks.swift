@@ -48,7 +48,7 @@ extension Node {
     let smallest = min(own, registry.smallestUnderlayMTU ?? own)
     let isV6 = around.kernel.underlay.address.isV6
     guard
-      let mtu = NetworkMTU(largestOn: smallest, encapsulation: encapsulation, encryption: encryption, isV6: isV6)
+      let mtu = NetworkMTU(largestOn: Int(smallest), encapsulation: encapsulation, encryption: encryption, isV6: isV6)
     else {
       throw APIError(
         .conflict,

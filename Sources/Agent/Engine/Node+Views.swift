@@ -78,7 +78,7 @@ extension Node {
       id: network.id.description, name: network.name.text, vni: network.vni.value, bridge: network.bridge.text,
       encap: network.encapsulation == .gre ? .gre : .vxlan,
       encryption: network.encryption == .off ? .off : .required, mtu: Int(network.mtu.value),
-      overhead: NetworkMTU.largestOverhead(
+      underlayNeeded: network.mtu.underlayNeeded(
         encapsulation: network.encapsulation, encryption: network.encryption,
         isV6: around.kernel.underlay.address.isV6),
       mechanism: around.kernel.mechanism(network.encapsulation, network.encryption)?.description, state: state,

@@ -42,7 +42,8 @@ extension API {
     package var encryption: Encryption
     /// The largest IP packet of a guest, in bytes.
     package private(set) var mtu: Int
-    /// What the costliest form of its frames takes of the underlay's MTU beside `mtu`, in bytes.
+    /// What the costliest form of its frames takes of the underlay's MTU beside `mtu`, in bytes: with encryption up to 3
+    /// more for some `mtu` than for others, since ESP pads.
     @Nullable package private(set) var overhead: Int?
     /// The smallest MTU of an underlay that carries it, in bytes: `mtu` and `overhead`.
     @Nullable package private(set) var underlayNeeded: Int?
@@ -62,7 +63,7 @@ extension API {
 
     package init(
       id: String, name: String, vni: UInt32, bridge: String, encap: Encapsulation, encryption: Encryption, mtu: Int,
-      overhead: Int? = nil, mechanism: String? = nil, forwarding: Forwarding? = nil, state: NetworkState,
+      underlayNeeded: Int? = nil, mechanism: String? = nil, forwarding: Forwarding? = nil, state: NetworkState,
       hosts: [String] = [], problems: [Problem] = [], bindings: Int = 0, conflictsWith: String? = nil
     ) {
       self.id = id
@@ -72,8 +73,8 @@ extension API {
       self.encap = encap
       self.encryption = encryption
       self.mtu = mtu
-      self.overhead = overhead
-      self.underlayNeeded = overhead.map { mtu + $0 }
+      overhead = underlayNeeded.map { $0 - mtu }
+      self.underlayNeeded = underlayNeeded
       self.mechanism = mechanism
       self.forwarding = forwarding
       self.state = state

@@ -29,7 +29,7 @@ enum Example {
   /// As an agent shows it that knows how it carries it.
   static let encrypted = API.Network(
     id: "7f9d3c50-52c4-4f0e-8a57-2f0c9f6c2d12", name: "red", vni: 4712, bridge: "weft-red", encap: .gre,
-    encryption: .required, mtu: 1412, overhead: 88, mechanism: "user-space GRE in ESP in UDP",
+    encryption: .required, mtu: 1412, underlayNeeded: 1500, mechanism: "user-space GRE in ESP in UDP",
     forwarding: API.Forwarding(
       path: .user, flood: ["192.0.2.2", "192.0.2.3"],
       entries: [API.ForwardingEntry(mac: "00:16:3e:00:00:02", address: "192.0.2.2")],
