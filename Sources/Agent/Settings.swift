@@ -27,6 +27,11 @@ package struct Settings: Sendable {
     guard stateDirectory.hasPrefix("/") else { throw .relativePath(flag: "--state-dir", stateDirectory) }
     guard socket.hasPrefix("/") else { throw .relativePath(flag: "--socket", socket) }
     guard !underlay.isEmpty else { throw .noUnderlay }
+    // Whatever else the underlay may be can come to this host later, and is waited for.
+    guard !underlay.contains("%") else { throw .scopedUnderlay(underlay) }
+    if let address = IPAddress(underlay), !address.isUnicast || address.isLinkLocal {
+      throw .unusableUnderlay(underlay)
+    }
     guard (try? HostName(name)) != nil else { throw .name(name) }
     guard port != 0 else { throw .port }
     self.stateDirectory = stateDirectory
@@ -43,6 +48,8 @@ package struct Settings: Sendable {
 package enum SettingsError: Error, CustomStringConvertible {
   case relativePath(flag: String, String)
   case noUnderlay
+  case scopedUnderlay(String)
+  case unusableUnderlay(String)
   case name(String)
   case port
 
@@ -51,6 +58,10 @@ package enum SettingsError: Error, CustomStringConvertible {
     case .relativePath(let flag, let path): "\(flag) needs an absolute path, not '\(path)'."
     case .noUnderlay:
       "Say where this host's tunnels end: pass --underlay with an address or an interface of this host, or set WEFT_UNDERLAY."
+    case .scopedUnderlay(let text):
+      "'\(text.prefix(80))' has a scope, and the ends of tunnels have none: pass --underlay with an address that the other hosts can reach, or the interface alone."
+    case .unusableUnderlay(let text):
+      "\(text) cannot be the end of tunnels: pass --underlay with an address that the other hosts can reach."
     case .name(let name):
       "'\(name.prefix(80))' cannot be a host name here: use 1 to 63 letters, digits, '.', '-' or '_' with --name."
     case .port: "Port 0 cannot be used: pass --port with a number from 1 to 65535, the same on every host."

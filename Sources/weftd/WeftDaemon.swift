@@ -42,11 +42,15 @@ struct WeftDaemon: AsyncParsableCommand {
   var logLevel: String?
 
   func run() async throws {
+    let start = ContinuousClock.now
     do {
       try await Agent.run(settings())
     } catch {
       let line = Array("weftd: \(error)\n".utf8)
       write(STDERR_FILENO, line, line.count)
+      // A supervisor starts the next run soon, as frames may wait for it. One that fails at its start would fail many
+      // times a second.
+      if isatty(STDERR_FILENO) == 0 { try? await Task.sleep(until: start + .seconds(1)) }
       throw ExitCode(1)
     }
   }

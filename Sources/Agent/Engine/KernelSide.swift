@@ -445,16 +445,6 @@ final class KernelSide {
   static let adviceOnFixed =
     "Give this host the address back, or start weftd with another --underlay; with the name of an interface, weftd follows its address."
 
-  /// Duplicate address detection takes a second or two after an address was given, and a start at boot may come before
-  /// its end. Returns when the wait is over, whatever came of it.
-  static func waitForUnderlay(_ wanted: String, atMost patience: Duration = .seconds(5)) async throws {
-    let network = try KernelNetwork()
-    let deadline = ContinuousClock.now + patience
-    while ContinuousClock.now < deadline, case .pending = try network.findUnderlay(wanted) {
-      try await Task.sleep(for: .milliseconds(100))
-    }
-  }
-
   // MARK: The host's firewall
 
   /// Used by the engine, too, which hears how a request went.

@@ -43,6 +43,20 @@ import Testing
     #expect(sentence?.contains("--underlay") == true && sentence?.contains("WEFT_UNDERLAY") == true)
   }
 
+  @Test(arguments: [
+    "224.0.0.1", "255.255.255.255", "0.0.0.0", "169.254.1.1", "fe80::1", "::", "ff02::1", "fe80::1%eth0",
+  ])
+  func anUnderlayThatNoHostCanEverBeReachedAtIsRefused(underlay: String) {
+    let sentence = refusal { try settings(underlay: underlay) }
+    #expect(sentence?.hasPrefix(underlay) == true || sentence?.hasPrefix("'\(underlay)'") == true)
+    #expect(sentence?.contains("--underlay with an address that the other hosts can reach") == true)
+  }
+
+  @Test(arguments: ["eth0", "xenbr0", "192.0.2.1", "2001:db8::1"])
+  func anUnderlayThatMayStillComeIsTaken(underlay: String) throws {
+    #expect(try settings(underlay: underlay).underlay == underlay)
+  }
+
   @Test(arguments: ["a", "A-b_c.9", "dom0.example.net", String(repeating: "x", count: 63)])
   func namesThatAPoolCanShowAreTaken(name: String) throws { #expect(try settings(name: name).name == name) }
 
