@@ -14,11 +14,8 @@ extension Engine {
 
   /// At start.
   func tellChoice() {
-    let check = choiceCheck()
     log.info("packet path: \(kernel.choice.path?.rawValue ?? "none"). \(kernel.choice.reason)")
-    if settings.dataPlane == .auto, kernel.choice.path == .user {
-      tell(Event(kind: "packetPath", message: check.message))
-    }
+    if let event = kernel.choice.event { tell(event) }
   }
 
   /// What an earlier run left to close tunnels of the kernel and that is still there.
@@ -28,18 +25,10 @@ extension Engine {
   }
 
   private func choiceCheck() -> API.Check {
-    let name = "packet path"
-    let reason = kernel.choice.reason
-    return switch kernel.choice.path {
-    case .kernel:
-      API.Check(name: name, status: .ok, message: "The kernel carries encrypted networks. \(reason)")
-    case .user:
-      API.Check(name: name, status: .ok, message: "User space carries encrypted networks. \(reason)\(kernelCould)")
-    case nil:
-      API.Check(
-        name: name, status: .warning,
-        message: "Nothing carries encrypted networks here; those with --encryption off are not affected. \(reason)")
-    }
+    let (path, sentence) = (kernel.choice.path, kernel.choice.sentence)
+    return API.Check(
+      name: "packet path", status: path == nil ? .warning : .ok,
+      message: path == .user ? sentence + kernelCould : sentence)
   }
 
   /// What a host that goes on in user space is told of its kernel; empty if there is nothing to tell.

@@ -15,6 +15,7 @@ struct PathChoice: Equatable {
   let reason: String
   /// User space was chosen only since an earlier run carried encrypted networks there and its TAPs stand.
   let goesOn: Bool
+  private let wanted: Settings.DataPlane
 
   private static let kernelWays = Mechanism.allCases.filter { $0.isProtected && !$0.isInUserSpace }
   private static let userWays = Mechanism.allCases.filter(\.isInUserSpace)
@@ -32,6 +33,7 @@ struct PathChoice: Equatable {
     _ wanted: Settings.DataPlane, kernel: [Mechanism: String], goesOn: Bool = false, userObstacle: () -> String?
   ) {
     let asked = "weftd was started with --dataplane \(wanted.rawValue)."
+    self.wanted = wanted
     self.goesOn = goesOn && wanted == .auto
     var obstacles: [Mechanism: String] = [:]
     for way in Self.kernelWays {
@@ -74,6 +76,20 @@ struct PathChoice: Equatable {
       case (.kernel, _): noKernel.isEmpty ? asked : "\(asked) \(noKernel)"
       case (.user, let noUser): noUser.map { "\(asked) \($0)" } ?? asked
       }
+  }
+
+  /// What carries encrypted networks and why, for people.
+  var sentence: String {
+    switch path {
+    case .kernel: "The kernel carries encrypted networks. \(reason)"
+    case .user: "User space carries encrypted networks. \(reason)"
+    case nil: "Nothing carries encrypted networks here; those with --encryption off are not affected. \(reason)"
+    }
+  }
+
+  /// Told at start: the choice was free and did not fall on the kernel. nil for what was asked for or is to be expected.
+  var event: Event? {
+    wanted == .auto && path == .user ? Event(kind: "packetPath", message: sentence) : nil
   }
 }
 

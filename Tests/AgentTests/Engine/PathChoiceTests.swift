@@ -82,6 +82,33 @@ import Testing
     #expect(obstacle == `case`.greObstacle)
   }
 
+  @Test(arguments: cases) func aFreeChoiceOfUserSpaceIsAnEvent(_ case: Case) {
+    let choice = PathChoice(`case`.wanted, kernel: `case`.kernel) { `case`.user }
+    guard `case`.wanted == .auto, `case`.path == .user else {
+      #expect(choice.event == nil)
+      return
+    }
+    #expect(choice.event?.kind == "packetPath")
+    #expect(choice.event?.message == "User space carries encrypted networks. \(`case`.reason)")
+  }
+
+  @Test func aRunThatGoesOnInUserSpaceTellsSoAndWhy() {
+    let event = PathChoice(.auto, kernel: [:], goesOn: true) { nil }.event
+    #expect(event?.kind == "packetPath" && event?.message.contains("its TAPs stand") == true)
+  }
+
+  @Test func whatCarriesEncryptedNetworksIsSaidWithItsReason() {
+    func sentence(_ wanted: Settings.DataPlane, _ kernel: [Mechanism: String], _ user: String?) -> String {
+      PathChoice(wanted, kernel: kernel) { user }.sentence
+    }
+    #expect(sentence(.auto, [:], nil).hasPrefix("The kernel carries encrypted networks. The kernel encrypts"))
+    #expect(
+      sentence(.user, [:], nil)
+        == "User space carries encrypted networks. weftd was started with --dataplane user.")
+    #expect(
+      sentence(.auto, Self.noESP, "No TAP.").hasPrefix("Nothing carries encrypted networks here; those with"))
+  }
+
   @Test func aRunGoesOnWithTheTAPsOfTheOneBeforeOnlyIfThatIsLeftToIt() {
     let choice = PathChoice(.auto, kernel: [:], goesOn: true) { nil }
     #expect(choice.path == .user && choice.goesOn && choice.reason.contains("its TAPs stand"))
