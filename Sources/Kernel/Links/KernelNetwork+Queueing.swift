@@ -12,7 +12,7 @@ extension KernelNetwork {
   }
 
   /// Takes these queues away; they cost 6.5 MB of memory a device and nothing waits in them. Before the device comes up
-  /// first this takes microseconds, later some milliseconds.
+  /// first this takes microseconds, later about a millisecond.
   ///
   /// - Returns: whether something was changed. A kernel that refuses is not asked again: all works as well, and costs.
   func removeQueueing(_ link: Link) throws(KernelError) -> Bool {
