@@ -35,7 +35,7 @@ struct AgentClient: Sendable {
     try await ask(method, path, body: Array(JSONEncoder().encode(body)), timeout: self.timeout ?? timeout)
   }
 
-  /// Gives each line of an endless answer to `take`; returns when the agent ends it.
+  /// Gives each line of an endless answer to `take`; returns when the agent ends it, or is ended in the middle of it.
   func follow(_ path: String, take: @Sendable ([UInt8]) throws -> Void) async throws {
     try await AgentConnection(socket: socket).exchange(.GET, path, body: []) { head, parts in
       guard head.status == .ok else {
@@ -45,15 +45,17 @@ struct AgentClient: Sendable {
       }
       try checkVersion(head)
       var line: [UInt8] = []
-      while let part = try await parts.next() {
-        for byte in part {
-          line.append(byte)
-          guard byte == UInt8(ascii: "\n") else { continue }
-          try take(line)
-          line.removeAll(keepingCapacity: true)
+      do {
+        while let part = try await parts.next() {
+          for byte in part {
+            line.append(byte)
+            guard byte == UInt8(ascii: "\n") else { continue }
+            try take(line)
+            line.removeAll(keepingCapacity: true)
+          }
+          guard line.count < Self.maximumAnswer else { throw notAnAgent }
         }
-        guard line.count < Self.maximumAnswer else { throw notAnAgent }
-      }
+      } catch is ConnectionLost {}
     }
   }
 

@@ -12,13 +12,21 @@ struct AgentConnection: Sendable {
     fileprivate var iterator: NIOAsyncChannelInboundStream<HTTPClientResponsePart>.AsyncIterator
 
     /// nil at the end of the answer.
+    ///
+    /// - Throws: `ConnectionLost` if the answer is cut off.
     mutating func next() async throws -> [UInt8]? {
-      while let part = try await iterator.next() {
-        switch part {
-        case .head: continue
-        case .body(let buffer): return Array(buffer.readableBytesView)
-        case .end: return nil
+      do {
+        while let part = try await iterator.next() {
+          switch part {
+          case .head: continue
+          case .body(let buffer): return Array(buffer.readableBytesView)
+          case .end: return nil
+          }
         }
+      } catch HTTPParserError.invalidEOFState {
+        throw ConnectionLost()
+      } catch is IOError {
+        throw ConnectionLost()
       }
       throw ConnectionLost()
     }
@@ -99,4 +107,4 @@ struct AgentConnection: Sendable {
 }
 
 /// The agent closed before the answer was complete.
-private struct ConnectionLost: Error {}
+struct ConnectionLost: Error {}

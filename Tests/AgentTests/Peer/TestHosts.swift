@@ -110,6 +110,20 @@ func callFailure(_ body: () async throws -> [UInt8]) async -> PeerClientError? {
   }
 }
 
+/// Whether nobody listens at the endpoint any more. A program that another test starts holds what this process listened at
+/// until it has begun, so the first calls may still get through.
+func isClosed(_ endpoint: Endpoint, to credentials: TLSCredentials) async throws -> Bool {
+  for _ in 0..<500 {
+    let failure = await callFailure {
+      try await PeerClient.call(
+        endpoint, credentials: credentials, expecting: .anyMember, request: [1], timeout: .seconds(20))
+    }
+    if failure == .refusedConnection(endpoint) { return true }
+    try await Task.sleep(for: .milliseconds(20))
+  }
+  return false
+}
+
 /// Opens a TLS connection as a member and runs `body` with the bare bytes of both directions.
 func withTLS<Value: Sendable>(
   _ endpoint: Endpoint, _ credentials: TLSCredentials,
