@@ -160,6 +160,25 @@ struct ExitTests {
     #expect(run.error.split(separator: "\n").count == 1)
   }
 
+  @Test(
+    "an agent that ends in the middle of an answer is told as such",
+    arguments: [
+      ("events --follow", "weftd has stopped: start it, then run this command again."),
+      ("pool status", "weftd closed the connection at SOCKET before it had answered: look at its log, then try again."),
+    ])
+  func cutOff(_ words: String, _ sentence: String) async throws {
+    let directory = try TemporaryDirectory()
+    let path = "\(directory.path)/weft.sock"
+    let listener = try RawListener(path)
+    let answer =
+      "HTTP/1.1 200 OK\r\n\(API.versionHeader): \(API.version)\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{\"id\":1"
+    async let served: Void = offPool { try listener.answerOnce(Array(answer.utf8)) }
+    let run = try await CommandLineTool.run(["--socket", path] + words.split(separator: " ").map(String.init))
+    try await served
+    #expect(run.status == 1)
+    #expect(run.error.replacing(path, with: "SOCKET") == "weft: \(sentence)\n")
+  }
+
   @Test("a name that would steer the terminal is shown without its control characters")
   func escapes() async throws {
     try await withServer { server in
