@@ -7,7 +7,7 @@
 #   Tests/run.sh [STAGE ...]     as root; all stages, or some of:
 #                                style unit simulation kernel end-to-end fuzz quickstart lab bench
 set -uo pipefail
-export LC_ALL=C.UTF-8
+export LC_ALL=C.UTF-8 NO_COLOR=1
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stages=("$@")
