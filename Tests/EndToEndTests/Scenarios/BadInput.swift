@@ -156,20 +156,41 @@ extension EndToEnd {
       }
     }
 
-    @Test("An underlay address that is not on this host, or an interface without one, is refused with what there is")
+    @Test("An underlay that can be none is refused, one that is not there yet is waited for, and told")
     func wrongUnderlay() throws {
       try withHosts(1) { pool in
-        for (underlay, word) in [
-          ("192.0.2.99", "192.0.2.99"), ("nosuch0", "nosuch0"), ("lo", "lo"), ("999.1.1.1", "999.1.1.1"),
-        ] {
+        for underlay in ["169.254.0.1", "224.0.0.1", "fe80::1%eth0"] {
           let line = try pool[1].refusal(pool[1].agentCommand(underlay: underlay))
-          #expect(line.contains(word), "\(underlay): \(line)")
+          #expect(line.contains(underlay), "\(underlay): \(line)")
         }
         let none = try pool[1].refusal(pool[1].agentCommand(underlay: ""))
         #expect(none.contains("--underlay"), "\(none)")
-        #expect(!Files.exists(pool[1].socket))
+
+        let namespace = pool[1].namespace
+        let late: [(underlay: String, brings: [String])] = [
+          ("192.0.2.99", ["address add 192.0.2.99/24 dev eth0"]),
+          ("late0", ["link add late0 type bridge", "address add 198.51.100.1/24 dev late0", "link set late0 up"]),
+        ]
+        for (underlay, brings) in late {
+          let child = try pool.start(pool[1].agentCommand(underlay: underlay), in: namespace, name: "waiting")
+          try eventually("it is told what is missing") {
+            let log = Files.text(child.errors)
+            return log.contains(underlay) && log.contains("weftd waits for its underlay.")
+          }
+          #expect(child.isRunning && !Files.exists(pool[1].socket))
+          try namespace.ip(batch: brings)
+          try eventually("the agent answers") { try pool[1].attempt("pool", "status").status == 0 }
+          child.signal(SIGTERM)
+          #expect(child.wait(within: 15) == 0)
+        }
+
+        let waiting = try pool.start(pool[1].agentCommand(underlay: "nosuch0"), in: namespace, name: "waiting")
+        try eventually("it waits") { Files.text(waiting.errors).contains("weftd waits for its underlay.") }
+        waiting.signal(SIGTERM)
+        #expect(waiting.wait(within: 5) != nil)
+
         // By the name of the interface it works.
-        let child = try pool.start(pool[1].agentCommand(underlay: "eth0"), in: pool[1].namespace, name: "by-interface")
+        let child = try pool.start(pool[1].agentCommand(underlay: "eth0"), in: namespace, name: "by-interface")
         try eventually("the agent answers") { try pool[1].attempt("pool", "status").status == 0 }
         child.signal(SIGTERM)
         #expect(child.wait(within: 15) == 0)
