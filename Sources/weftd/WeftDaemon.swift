@@ -46,11 +46,11 @@ struct WeftDaemon: AsyncParsableCommand {
     do {
       try await Agent.run(settings())
     } catch {
+      // A supervisor starts the next run soon, as frames may wait for it. One that fails at its start would fail many
+      // times a second. The reason comes behind what services say that are stopped meanwhile.
+      if isatty(STDERR_FILENO) == 0 { try? await Task.sleep(until: start + .seconds(1)) }
       let line = Array("weftd: \(error)\n".utf8)
       write(STDERR_FILENO, line, line.count)
-      // A supervisor starts the next run soon, as frames may wait for it. One that fails at its start would fail many
-      // times a second.
-      if isatty(STDERR_FILENO) == 0 { try? await Task.sleep(until: start + .seconds(1)) }
       throw ExitCode(1)
     }
   }

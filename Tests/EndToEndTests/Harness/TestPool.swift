@@ -213,6 +213,17 @@ final class TestPool {
     return child
   }
 
+  /// An agent that waits for its underlay, when it has said so in a line with these words.
+  func startWaiting(_ host: TestHost, underlay: String, for words: String) throws -> Child {
+    let child = try start(host.agentCommand(underlay: underlay), in: host.namespace, name: "waiting")
+    try eventually("weftd says that it waits: \(words)") {
+      Files.text(child.errors).split(separator: "\n").contains {
+        $0.contains(words) && $0.hasSuffix("weftd waits for its underlay.")
+      }
+    }
+    return child
+  }
+
   /// A path for a file of this test.
   func path(_ name: String) -> String { "\(directory)/\(name)" }
 

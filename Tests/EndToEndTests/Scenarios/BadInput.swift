@@ -172,11 +172,7 @@ extension EndToEnd {
           ("late0", ["link add late0 type bridge", "address add 198.51.100.1/24 dev late0", "link set late0 up"]),
         ]
         for (underlay, brings) in late {
-          let child = try pool.start(pool[1].agentCommand(underlay: underlay), in: namespace, name: "waiting")
-          try eventually("it is told what is missing") {
-            let log = Files.text(child.errors)
-            return log.contains(underlay) && log.contains("weftd waits for its underlay.")
-          }
+          let child = try pool.startWaiting(pool[1], underlay: underlay, for: underlay)
           #expect(child.isRunning && !Files.exists(pool[1].socket))
           try namespace.ip(batch: brings)
           try eventually("the agent answers") { try pool[1].attempt("pool", "status").status == 0 }
@@ -184,8 +180,7 @@ extension EndToEnd {
           #expect(child.wait(within: 15) == 0)
         }
 
-        let waiting = try pool.start(pool[1].agentCommand(underlay: "nosuch0"), in: namespace, name: "waiting")
-        try eventually("it waits") { Files.text(waiting.errors).contains("weftd waits for its underlay.") }
+        let waiting = try pool.startWaiting(pool[1], underlay: "nosuch0", for: "nosuch0")
         waiting.signal(SIGTERM)
         #expect(waiting.wait(within: 5) != nil)
 

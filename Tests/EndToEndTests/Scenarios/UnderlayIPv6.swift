@@ -121,10 +121,13 @@ extension EndToEnd {
         try pool[2].stopAgent()
 
         try pool[2].namespace.ip(batch: ["address flush dev eth0 scope global"])
-        for flag in ["eth0", "fe80::1", "fe80::1%eth0"] {
+        for flag in ["fe80::1", "fe80::1%eth0"] {
           let sentence = try pool[2].refusal(pool[2].agentCommand(underlay: flag))
           #expect(sentence.contains("other hosts can reach"), "\(flag): \(sentence)")
         }
+        let waiting = try pool.startWaiting(pool[2], underlay: "eth0", for: "eth0")
+        waiting.signal(SIGTERM)
+        #expect(waiting.wait(within: 5) != nil)
 
         // Another machine has the address already.
         try pool[1].namespace.ip(batch: ["address add 2001:db8::77/64 dev eth0 nodad"])
@@ -132,8 +135,15 @@ extension EndToEnd {
         try eventually("the kernel finds the duplicate") {
           try pool[2].namespace.ip("address", "show", "dev", "eth0").contains("dadfailed")
         }
-        let sentence = try pool[2].refusal(pool[2].agentCommand(underlay: "2001:db8::77"))
-        #expect(sentence.contains("Another machine"), "\(sentence)")
+        let duplicate = try pool.startWaiting(pool[2], underlay: "2001:db8::77", for: "Another machine")
+        // Until that machine has let go of it.
+        try pool[1].namespace.ip(batch: ["address del 2001:db8::77/64 dev eth0"])
+        try pool[2].namespace.ip(batch: [
+          "address del 2001:db8::77/64 dev eth0", "address add 2001:db8::77/64 dev eth0",
+        ])
+        try eventually("the agent answers") { try pool[2].attempt("pool", "status").status == 0 }
+        duplicate.signal(SIGTERM)
+        #expect(duplicate.wait(within: 15) == 0)
       }
     }
 
