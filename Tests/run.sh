@@ -88,7 +88,7 @@ suite() {
 count() {
   local target=$1 seconds=$2 status log=$logs/$1
   shift 2
-  "$@" 2>&1 | tee "$log" | grep -v '^◇ Test case '
+  "$@" 2>&1 | tee "$log" | grep --line-buffered -v '^◇ Test case '
   status=${PIPESTATUS[0]}
   local good bad skipped
   good=$(grep -E '^✔ Test ' "$log" | grep -vE '^✔ Test (run|case) ' | grep -c ' passed after ')
