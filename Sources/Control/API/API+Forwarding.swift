@@ -39,8 +39,8 @@ extension API {
   }
 
   /// What the agent has carried of a network itself since it took it up: all counts begin anew when the agent starts and
-  /// when the network's TAP is made anew, save that those in `drops` named `tapOverflow` outlive the agent. Out is from guests of
-  /// this host to others.
+  /// when the network's TAP is made anew, save that those in `drops` named `tapOverflow` outlive the agent. Out is from
+  /// guests of this host to others.
   package struct ForwardingCounters: Codable, Sendable, Equatable {
     /// Frames of guests; one of up to 64 KiB that the guest left to be cut counts as one.
     package var framesOut: UInt64

@@ -163,8 +163,10 @@ extension EndToEnd {
           let line = try pool[1].refusal(pool[1].agentCommand(underlay: underlay))
           #expect(line.contains(underlay), "\(underlay): \(line)")
         }
+        let start = ContinuousClock.now
         let none = try pool[1].refusal(pool[1].agentCommand(underlay: ""))
         #expect(none.contains("--underlay"), "\(none)")
+        #expect(ContinuousClock.now - start >= .seconds(1), "a supervisor does not try many times a second")
 
         let namespace = pool[1].namespace
         let late: [(underlay: String, brings: [String])] = [
