@@ -56,5 +56,6 @@ chmod 755 "$work/lab/run"
 status=0
 Tests/Lab/vm.sh "$work/lab" ${WEFT_LAB_OUTPUT:+"$(from_start "$WEFT_LAB_OUTPUT")"} | tee "$work/log" || status=$?
 ((status == 0)) || exit "$status"
-grep -E '^✔ Test ' "$work/log" | grep -qv '^✔ Test run ' ||
+# In one program: `grep -q` behind a pipe ends early, and a writer that it leaves behind counts as a failure.
+awk '/^✔ Test / && !/^✔ Test run / { passed++ } END { exit passed == 0 }' "$work/log" ||
   give_up "no test passed: is there one that $1 names?"
