@@ -9,6 +9,9 @@ package struct Settings: Sendable {
     case auto, kernel, user
   }
 
+  /// Two threads each: with more of them than processors, they only wait for each other.
+  static let possibleQueues = 1...16
+
   package var stateDirectory: String
   package var socket: String
   /// The host's name in the pool, as people see it.
@@ -18,11 +21,13 @@ package struct Settings: Sendable {
   /// UDP for gossip, TCP for join and sync.
   package var port: UInt16
   package var dataPlane: DataPlane
+  /// How many queues the packet path in user space has; nil for as many as suit the machine.
+  package var queues: Int?
   package var logLevel: Logger.Level
 
   package init(
     stateDirectory: String, socket: String, name: String, underlay: String, port: UInt16, dataPlane: DataPlane,
-    logLevel: Logger.Level
+    queues: Int? = nil, logLevel: Logger.Level
   ) throws(SettingsError) {
     guard stateDirectory.hasPrefix("/") else { throw .relativePath(flag: "--state-dir", stateDirectory) }
     guard socket.hasPrefix("/") else { throw .relativePath(flag: "--socket", socket) }
@@ -34,12 +39,14 @@ package struct Settings: Sendable {
     }
     guard (try? HostName(name)) != nil else { throw .name(name) }
     guard port != 0 else { throw .port }
+    if let queues, !Self.possibleQueues.contains(queues) { throw .queues }
     self.stateDirectory = stateDirectory
     self.socket = socket
     self.name = name
     self.underlay = underlay
     self.port = port
     self.dataPlane = dataPlane
+    self.queues = queues
     self.logLevel = logLevel
   }
 }
@@ -52,6 +59,7 @@ package enum SettingsError: Error, CustomStringConvertible {
   case unusableUnderlay(String)
   case name(String)
   case port
+  case queues
 
   package var description: String {
     switch self {
@@ -65,6 +73,7 @@ package enum SettingsError: Error, CustomStringConvertible {
     case .name(let name):
       "'\(name.prefix(80))' cannot be a host name here: use 1 to 63 letters, digits, '.', '-' or '_' with --name."
     case .port: "Port 0 cannot be used: pass --port with a number from 1 to 65535, the same on every host."
+    case .queues: "Pass --queues with a number from 1 to 16, or leave it out for as many as suit this machine."
     }
   }
 }

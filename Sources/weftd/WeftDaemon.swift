@@ -16,7 +16,7 @@ struct WeftDaemon: AsyncParsableCommand {
     abstract: "The agent that runs on every host of a Weft pool.",
     discussion: """
       Every flag can also be set by an environment variable: WEFT_STATE_DIR, WEFT_SOCKET, WEFT_NAME, WEFT_UNDERLAY, \
-      WEFT_PORT, WEFT_DATAPLANE, WEFT_LOG_LEVEL. A flag wins over its variable.
+      WEFT_PORT, WEFT_DATAPLANE, WEFT_QUEUES, WEFT_LOG_LEVEL. A flag wins over its variable.
       """,
     version: Agent.release)
 
@@ -37,6 +37,9 @@ struct WeftDaemon: AsyncParsableCommand {
 
   @Option(help: "Packet path of encrypted networks: auto, kernel or user (default auto).")
   var dataplane: String?
+
+  @Option(help: "Queues of the packet path in user space, each with two threads (default: by the processors).")
+  var queues: Int?
 
   @Option(help: "trace, debug, info, notice, warning, error or critical (default info).")
   var logLevel: String?
@@ -68,12 +71,16 @@ struct WeftDaemon: AsyncParsableCommand {
     guard let port = port ?? (portText == nil ? 7677 : UInt16(portText ?? "")) else {
       throw ValidationError("WEFT_PORT is a number from 1 to 65535, not '\(portText ?? "")'.")
     }
+    let queuesText = variable("WEFT_QUEUES")
+    if queues == nil, let queuesText, Int(queuesText) == nil {
+      throw ValidationError("WEFT_QUEUES is a number from 1 to 16, not '\(queuesText)'.")
+    }
     return try Settings(
       stateDirectory: stateDir ?? variable("WEFT_STATE_DIR") ?? "/var/lib/weft",
       socket: socket ?? variable("WEFT_SOCKET") ?? "/run/weft/weft.sock",
       name: name ?? variable("WEFT_NAME") ?? machineName(),
       underlay: underlay ?? variable("WEFT_UNDERLAY") ?? "",
-      port: port, dataPlane: dataPlane, logLevel: level)
+      port: port, dataPlane: dataPlane, queues: queues ?? queuesText.flatMap { Int($0) }, logLevel: level)
   }
 
   private func variable(_ name: String) -> String? {

@@ -53,7 +53,7 @@ package actor Engine {
   ) async throws {
     let lock = try InstanceLock(state, socket: settings.socket)
     try MachineBinding.current().check(state)
-    let kernel = try KernelSide(underlay: settings.underlay, dataPlane: settings.dataPlane)
+    let kernel = try KernelSide(underlay: settings.underlay, dataPlane: settings.dataPlane, queues: settings.queues)
     let endpoint = Endpoint(address: kernel.underlay.address, port: settings.port)
     let socket = try GossipSocket(binding: endpoint)
     // Last, as it draws a boot: a start that fails again and again writes none.

@@ -49,7 +49,8 @@ final class KernelSide {
   /// When everything was last dumped because something could not be set.
   private var lastLook: Instant?
 
-  init(underlay wanted: String, dataPlane: Settings.DataPlane = .auto) throws {
+  /// - Parameter queues: of the packet path in user space; nil for as many as suit the machine.
+  init(underlay wanted: String, dataPlane: Settings.DataPlane = .auto, queues: Int? = nil) throws {
     network = try KernelNetwork()
     monitor = try KernelMonitor(entries: false)
     wantedUnderlay = wanted
@@ -58,14 +59,14 @@ final class KernelSide {
     // Frames stand still while an agent that carries them itself starts: it tries what it does not need later.
     let hasTAPs = try dataPlane != .kernel && Self.hasTAPs(network)
     var userPath: UserPath?
-    if hasTAPs, dataPlane == .auto { userPath = Self.openUserPath(at: underlay.address).path }
+    if hasTAPs, dataPlane == .auto { userPath = Self.openUserPath(queues, at: underlay.address).path }
     let goesOn = userPath != nil
     let isTriedLater = goesOn || (hasTAPs && dataPlane == .user)
     let tried = isTriedLater ? nil : KernelAbilities.probe(dataPlane == .user ? .clear : .usable)
     choice = PathChoice(dataPlane, kernel: tried?.obstacles(isV6: isV6) ?? [:], goesOn: goesOn) { [underlay] in
       if let error = tried?.tap { return error.description }
       if userPath != nil { return nil }
-      let result = Self.openUserPath(at: underlay.address)
+      let result = Self.openUserPath(queues, at: underlay.address)
       userPath = result.path
       return result.obstacle
     }
@@ -91,9 +92,9 @@ final class KernelSide {
   }
 
   /// The packet path in user space, or why there is none.
-  private static func openUserPath(at address: VTEP) -> (path: UserPath?, obstacle: String?) {
+  private static func openUserPath(_ queues: Int?, at address: VTEP) -> (path: UserPath?, obstacle: String?) {
     do throws(DataPathError) {
-      let path = try UserPath()
+      let path = try UserPath(.init(queues: queues))
       // A port that is taken now may be free later: its networks say so until then.
       try? path.bind(to: address)
       return (path, nil)

@@ -18,7 +18,7 @@ final class UserPath {
   /// The networks that it was given, each with its TAP.
   private var taps: [VNI: String] = [:]
 
-  init(_ settings: DataPath.Settings = .init()) throws(DataPathError) {
+  init(_ settings: DataPath.Settings) throws(DataPathError) {
     path = try DataPath(settings)
     protection = UserProtection(path)
   }

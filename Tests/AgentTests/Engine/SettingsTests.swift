@@ -6,11 +6,12 @@ import Testing
 @Suite struct SettingsTests {
   private func settings(
     stateDirectory: String = "/var/lib/weft", socket: String = "/run/weft/weft.sock", name: String = "host-1",
-    underlay: String = "192.0.2.1", port: UInt16 = 7677
+    underlay: String = "192.0.2.1", port: UInt16 = 7677,
+    queues: Int? = nil
   ) throws -> Settings {
     try Settings(
       stateDirectory: stateDirectory, socket: socket, name: name, underlay: underlay, port: port, dataPlane: .auto,
-      logLevel: .info)
+      queues: queues, logLevel: .info)
   }
 
   private func refusal(_ body: () throws -> Settings) -> String? {
@@ -28,7 +29,7 @@ import Testing
     let settings = try settings()
     #expect(settings.stateDirectory == "/var/lib/weft" && settings.socket == "/run/weft/weft.sock")
     #expect(settings.name == "host-1" && settings.underlay == "192.0.2.1" && settings.port == 7677)
-    #expect(settings.dataPlane == .auto && settings.logLevel == .info)
+    #expect(settings.dataPlane == .auto && settings.queues == nil && settings.logLevel == .info)
   }
 
   @Test func relativePathsAreRefusedWithTheirFlag() {
@@ -70,5 +71,13 @@ import Testing
 
   @Test func portZeroIsRefused() {
     #expect(refusal { try settings(port: 0) }?.contains("--port with a number from 1 to 65535") == true)
+  }
+
+  @Test(arguments: [-1, 0, 17, Int.max]) func aNumberOfQueuesThatNoPathHasIsRefused(queues: Int) {
+    #expect(refusal { try settings(queues: queues) }?.contains("--queues with a number from 1 to 16") == true)
+  }
+
+  @Test(arguments: [1, 16]) func anyOtherNumberOfQueuesIsTaken(queues: Int) throws {
+    #expect(try settings(queues: queues).queues == queues)
   }
 }

@@ -12,6 +12,8 @@ final class TestHost {
   var underlayFlag: String?
   /// What carries its encrypted networks.
   var path = TestRun.path
+  /// How many queues its packet path in user space has: another number on each host, so that all kinds meet.
+  private var queues: Int { 1 + number % 3 }
   /// More words for its agent.
   var moreFlags: [String] = []
   /// What starts its agent, if not the harness itself: a command that takes another one at its end.
@@ -52,6 +54,7 @@ final class TestHost {
   ) -> [String] {
     [TestRun.weftd, "--state-dir", stateDirectory ?? self.stateDirectory, "--socket", socket ?? self.socket]
       + ["--name", name, "--underlay", underlay ?? underlayFlag ?? address, "--dataplane", path.rawValue]
+      + (path == .user ? ["--queues", "\(queues)"] : [])
       + moreFlags + more
   }
 
