@@ -6,6 +6,13 @@ import Wire
 
 /// What the kernel says is read with the same care as what strangers say.
 @Suite struct ParsingTests {
+  @Test func aListThatBrokeOffIsNotTakenForWhole() {
+    func code(_ bytes: [UInt8]) -> Int32? { bytes.withUnsafeBytes { NetlinkSocket.endOfList($0)?.code } }
+    #expect(code([]) == nil && code([0xff, 0xff]) == nil && code([0, 0, 0, 0]) == nil && code([7, 0, 0, 0]) == nil)
+    #expect(code([0xf4, 0xff, 0xff, 0xff]) == 12 && code([0xf4, 0xff, 0xff, 0xff, 0, 0, 0, 0]) == 12)
+    #expect(code([0, 0, 0, 0x80]) == .min)
+  }
+
   @Test func noCutAndNoMutationOfAMessageTraps() throws {
     var samples: [[UInt8]] = []
     try Namespace().run {

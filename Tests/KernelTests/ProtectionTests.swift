@@ -1,21 +1,34 @@
 import Associations
-import Kernel
+import Glibc
 import Namespaces
 import Testing
 import Trust
 import Wire
 
 @testable import Agent
+@testable import Kernel
 
 /// What keeps encrypted networks closed, as the agent sets it: here without ESP, so nothing is ever opened.
 @Suite struct ProtectionTests {
   private static let key = VNI(77)
   private static let owner = SAOwner(pool: PoolID(high: 1, low: 1), host: HostID(high: 3, low: 3))
 
-  private func association() throws -> Association {
+  private func association(_ spi: UInt32 = 0x1234, of host: UInt64 = 2) throws -> Association {
     Association(
-      peer: HostID(high: 1, low: 2), direction: .outbound, spi: try #require(SPI(0x1234)), local: .v4(0xc000_0201),
+      peer: HostID(high: 1, low: host), direction: .outbound, spi: try #require(SPI(spi)), local: .v4(0xc000_0201),
       remote: .v4(0xc000_0202), key: nil)
+  }
+
+  /// While `body` runs nothing can be asked by this socket.
+  private func withoutAnswers(_ socket: NetlinkSocket, _ body: () throws -> Void) throws {
+    let (saved, null) = (dup(socket.descriptor), open("/dev/null", O_RDWR | O_CLOEXEC))
+    try #require(saved >= 0 && null >= 0 && dup2(null, socket.descriptor) >= 0)
+    defer {
+      dup2(saved, socket.descriptor)
+      close(saved)
+      close(null)
+    }
+    try body()
   }
 
   /// In a fresh namespace, with a protection that has closed one GRE key.
@@ -68,6 +81,47 @@ import Wire
     }
   }
 
+  @Test(
+    "What an earlier run closed stays closed while it cannot be looked at, and is known once it can",
+    arguments: ["true", "nft flush ruleset"])
+  func blindAdoption(damage: String) throws {
+    try withClosed { _, key in
+      try sh(damage)
+      let own = try #require(VNI(78))
+      let next = try Protection(KernelAbilities.Protection(esp: nil, policyLock: nil, filterLock: nil))
+      try withoutAnswers(next.xfrm.socket) {
+        #expect(throws: KernelError.self) { try next.adopt(local: .v4(0xc000_0201), owner: Self.owner) }
+      }
+      next.close(greKeys: [own])
+      #expect(try blocks() == 12)
+      // A look for somebody who only wants to see opens nothing either.
+      _ = try next.look()
+      next.close(greKeys: [own])
+      #expect(try blocks() == 12)
+      _ = try next.adopt(local: .v4(0xc000_0201), owner: Self.owner)
+      #expect(next.closedKeys == [key, own])
+      next.repair(try next.look(), known: [])
+      try expect(blocks: 12, rules: 6)
+    }
+  }
+
+  @Test("Of two hosts that are known at one address, the one that frames go to keeps them, whichever comes first")
+  func twoHostsAtOneAddress() throws {
+    try withClosed { protection, _ in
+      let (old, new) = (try association(0x1234, of: 2), try association(0x5678, of: 3))
+      protection.repair(try protection.look(), known: [new])
+      for known in [[old, new], [new, old]] {
+        protection.repair(try protection.look(), known: known)
+        let policies = try sh("ip xfrm policy")
+        #expect(policies.contains("spi 0x00005678") && !policies.contains("spi 0x00001234"))
+      }
+      protection.close(old)
+      #expect(try sh("ip xfrm policy").contains("spi 0x00005678"))
+      protection.repair(try protection.look(), known: [old])
+      #expect(try sh("ip xfrm policy").contains("spi 0x00001234"), "the other one is gone")
+    }
+  }
+
   @Test func aLookFindsWhatSomeoneTookAwayAndRepairPutsItBack() throws {
     try withClosed { protection, _ in
       try sh("ip xfrm policy flush; nft flush ruleset")
@@ -87,6 +141,11 @@ import Wire
       #expect(try protection.filterMonitorReadable())
       try expect(blocks: 8, rules: 4)
       #expect(try !protection.filterMonitorReadable())
+      // Somebody may have looked before the notice was read.
+      try sh("nft flush ruleset")
+      _ = try protection.look()
+      #expect(try protection.filterMonitorReadable())
+      try expect(blocks: 8, rules: 4)
     }
   }
 

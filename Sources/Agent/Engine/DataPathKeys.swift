@@ -6,11 +6,15 @@ import Wire
 struct DataPathKeys {
   var core: Associations
   private(set) var epochKey = EpochKey()
+  /// What an earlier run left is known.
+  var haveAdopted = false
+  /// Nothing tells of what others change, as monitors broke and could not be made anew.
+  var lacksMonitors = false
   /// What the core wants said, in order. It goes out behind the statements of the turn, so that whoever reads of an SA of
   /// a new epoch knows the epoch.
   var frames: [(host: HostID, boot: Boot, frame: GossipFrame)] = []
   /// Which host has an underlay address, as far as several say that they do.
-  var holders: [VTEP: HostID] = [:]
+  private(set) var holders: [VTEP: HostID] = [:]
   /// Hosts that say so of another's, by whose: they get keys once that one has left it.
   var rivals: [HostID: HostID] = [:]
   /// Epochs whose public key is of no use.
@@ -24,6 +28,21 @@ struct DataPathKeys {
   private static let patience: Duration = .seconds(3)
 
   init(core: Associations) { self.core = core }
+
+  /// A host that answers has this address, and none that it had before.
+  mutating func hold(_ vtep: VTEP, _ host: HostID) {
+    if holders[vtep] == host { return }
+    releaseAddresses(of: host)
+    holders[vtep] = host
+  }
+
+  mutating func forget(_ host: HostID) {
+    releaseAddresses(of: host)
+    rivals[host] = nil
+    unusable[host] = nil
+  }
+
+  private mutating func releaseAddresses(of host: HostID) { holders = holders.filter { $0.value != host } }
 
   mutating func draw() { epochKey = EpochKey() }
 

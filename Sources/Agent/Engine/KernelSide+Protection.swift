@@ -34,6 +34,14 @@ extension KernelSide {
       if input.isProtectedGRE { protectedGRE[input.id] = input.vni }
       if input.encryption == .off { clearNetworks.insert(input.id) }
     }
+    guard let protection else { return }
+    // What an earlier run closed for tunnels that were not looked at yet stays closed.
+    protection.close(greKeys: closedKeys.union(protection.closedKeys))
+  }
+
+  /// Behind a look at all tunnels: keys that none of them needs any more are free.
+  func openFreed() {
+    guard areTunnelsKnown else { return }
     protection?.close(greKeys: closedKeys)
   }
 
@@ -89,12 +97,11 @@ extension KernelSide {
 
   /// After everything was carried out: the keys of networks whose tunnels are gone are free again.
   func liftAfter(_ inputs: [NetworkPlanInput], _ scope: Set<NetworkID>) {
-    guard !protectedGRE.isEmpty else { return }
     let wanted = Set(inputs.filter(\.isProtectedGRE).map(\.id))
     for id in scope where !wanted.contains(id) && (observed.networks[id]?.tunnels ?? [:]).isEmpty {
       protectedGRE[id] = nil
     }
-    protection?.close(greKeys: closedKeys)
+    openFreed()
   }
 
   /// Tunnels that an earlier run left and whose key it closed stay closed for as long as they stand.
@@ -112,6 +119,7 @@ extension KernelSide {
       else { continue }
       foreignGRE.insert(key)
     }
+    areTunnelsKnown = true
   }
 }
 

@@ -32,6 +32,8 @@ final class KernelSide {
   var protectedGRE: [NetworkID: VNI] = [:]
   /// The closed keys of tunnels by GRE that are not this pool's.
   var foreignGRE: Set<VNI> = []
+  /// All tunnels were looked at since this host became a member.
+  var areTunnelsKnown = false
   /// Networks that are known to be in clear.
   var clearNetworks: Set<NetworkID> = []
   /// As this host's record tells them.
@@ -179,6 +181,7 @@ final class KernelSide {
     self.pool = pool
     applier = OverlayApplier(kernel: network, pool: pool, userPath: userPath)
     observed = OverlayState()
+    areTunnelsKnown = false
   }
 
   /// The way in which this host carries networks of this kind; nil if it has none.

@@ -261,6 +261,7 @@ extension Node {
   /// Everything is dumped, compared and repaired: at start, after lost events, and every 30 s.
   func reconcileAll(_ now: Instant) {
     underlayMayHaveChanged(now)
+    adoptKeys(now)
     // Networks that the packet path lost are looked at below, and made anew.
     for problem in around.kernel.userPath?.takeProblems() ?? [] { around.log.warning("\(problem)") }
     do {
@@ -269,6 +270,7 @@ extension Node {
       try around.kernel.refresh(inputs, host: identity.hostID)
       // Tunnels of an earlier run may stand: what closes them is made sure of before anything else is looked at.
       around.kernel.closeBefore(inputs)
+      around.kernel.openFreed()
     } catch {
       around.log.error("\(error)")
       return

@@ -9,19 +9,30 @@ extension Node {
   /// Before this host's record is told for the first time: what an earlier run left in the kernel goes on, and the first
   /// epoch is drawn.
   func startKeys(_ now: Instant) {
-    guard let associations = around.kernel.associations else { return }
+    guard around.kernel.associations != nil else { return }
     var system = SystemRandomNumberGenerator()
     let local = around.kernel.underlay.address
     keys = DataPathKeys(
       core: Associations(host: identity.hostID, boot: boot, local: local, seed: system.next()))
+    adoptKeys(now)
+    perform(keys?.core.start(now: now), now: now)
+    watchProtection()
+  }
+
+  /// What an earlier run left goes on. If it cannot be looked at, that is tried again, and nothing of it is taken away
+  /// before it is known.
+  func adoptKeys(_ now: Instant) {
+    guard let associations = around.kernel.associations, keys?.haveAdopted == false else { return }
     do {
-      let found = try associations.adopt(local: local, owner: SAOwner(pool: trust.pool, host: identity.hostID))
+      let owner = SAOwner(pool: trust.pool, host: identity.hostID)
+      let found = try associations.adopt(local: around.kernel.underlay.address, owner: owner)
+      keys?.haveAdopted = true
+      // Which of the keys that were found closed are still needed is for a look to come.
+      around.kernel.areTunnelsKnown = false
       perform(keys?.core.adopt(found, now: now), now: now)
     } catch {
       around.log.error("\(error)")
     }
-    perform(keys?.core.start(now: now), now: now)
-    watchProtection()
   }
 
   // MARK: What the core is told
@@ -64,7 +75,7 @@ extension Node {
       return nil
     }
     keys?.rivals[host] = nil
-    if isReachable { keys?.holders[vtep] = host }
+    if isReachable { keys?.hold(vtep, host) }
     return Peer(epoch: Epoch(boot: told.boot, number: told.number), vtep: vtep, isReachable: isReachable)
   }
 
@@ -91,7 +102,7 @@ extension Node {
       perform(keys?.core.peer(host, last, now: now), now: now)
     }
     perform(keys?.core.peer(host, nil, now: now), now: now)
-    keys?.rivals[host] = nil
+    keys?.forget(host)
     if keys?.came(host) == true { markEncryptedNetworks() }
     tellKeysOfFreed(by: host, now: now)
   }
@@ -279,8 +290,22 @@ extension Node {
           self?.protectionReadable { try $0.filterMonitorReadable() }
         }
       }
+      keys?.lacksMonitors = false
     } catch {
       around.log.critical("\(error)")
+    }
+  }
+
+  /// Monitors in place of those that cannot be read any more. If there are none to be had, that is tried again at each
+  /// look, which finds what they would have told.
+  private func watchProtectionAnew() {
+    stopWatchingProtection()
+    keys?.lacksMonitors = true
+    do throws(KernelError) {
+      try around.kernel.protection?.reopenMonitors()
+      watchProtection()
+    } catch {
+      around.log.error("\(error)")
     }
   }
 
@@ -299,13 +324,7 @@ extension Node {
       isForeign = try read(protection)
     } catch {
       around.log.error("\(error)")
-      stopWatchingProtection()
-      do throws(KernelError) {
-        try protection.reopenMonitors()
-        watchProtection()
-      } catch {
-        around.log.error("\(error)")
-      }
+      watchProtectionAnew()
     }
     if isForeign { reconcileKeys(now) }
     endTurn(now)
@@ -313,7 +332,9 @@ extension Node {
 
   /// Compares SAs and policies with what stands: policies are set again, an SA that is gone is made up for by new keys.
   func reconcileKeys(_ now: Instant) {
-    guard let associations = around.kernel.associations, keys != nil else { return }
+    adoptKeys(now)
+    guard let associations = around.kernel.associations, keys?.haveAdopted == true else { return }
+    if keys?.lacksMonitors == true { watchProtectionAnew() }
     let sighting: SASighting
     do { sighting = try associations.look() } catch {
       around.log.error("\(error)")

@@ -17,7 +17,7 @@ final class Protection: SADatabase {
     var filter: KernelError?
   }
 
-  private let xfrm: KernelXFRM
+  let xfrm: KernelXFRM
   private let filter: PacketFilterLock?
   /// Tells when someone else changed our policies or states.
   private(set) var monitor: XFRMMonitor
@@ -41,6 +41,8 @@ final class Protection: SADatabase {
   var lastRefusal: String? { lastError?.description }
   /// Whose the SAs of this run are.
   private var owner: SAOwner?
+  /// What stood before is not known, as a look at it failed: what closes is only added to, and nothing is taken away.
+  private var isBlind = false
 
   init(_ abilities: KernelAbilities.Protection) throws(KernelError) {
     let xfrm = try KernelXFRM()
@@ -69,14 +71,16 @@ final class Protection: SADatabase {
   /// - Returns: whether that was so.
   func filterMonitorReadable() throws(KernelError) -> Bool {
     guard let filterMonitor, try filterMonitor.drain() else { return false }
-    let before = filtered
     checkFilter()
-    guard filtered == nil, before != nil else { return false }
+    guard filtered == nil else { return false }
     closeFilter()
     return true
   }
 
   // MARK: Locks
+
+  /// The GRE keys with which no frame may go in clear.
+  var closedKeys: Set<VNI> { policies.greKeys }
 
   /// Whether frames with this GRE key are kept from going in clear.
   func isClosed(_ key: VNI) -> Bool { policies.greKeys.contains(key) }
@@ -95,6 +99,7 @@ final class Protection: SADatabase {
   private func closeFilter() {
     guard let filter, filtered != policies.greKeys else { return }
     do throws(KernelError) {
+      if isBlind { try adoptFiltered(filter) }
       _ = try filter.ensure(udpPort: OverlayNames.protectedVXLANPort, greKeys: Set(policies.greKeys.map(\.value)))
       filtered = policies.greKeys
       locks.filter = nil
@@ -117,7 +122,7 @@ final class Protection: SADatabase {
     let wanted = policies.wanted
     let failures = set(wanted)
     let kept = Set(wanted.map(\.subject))
-    let surplus = standing.filter { !kept.contains($0.key) }.map(\.value)
+    let surplus = isBlind ? [] : standing.filter { !kept.contains($0.key) }.map(\.value)
     let isRid = unset(surplus.filter { !$0.isBlock } + surplus.filter(\.isBlock))
     isSettled = failures.isEmpty && isRid
     return failures.first { $0.policy.isBlock }?.error
@@ -224,10 +229,14 @@ final class Protection: SADatabase {
   }
 
   private func removeState(_ association: Association) {
-    made[SAName(association)] = nil
+    let name = SAName(association)
+    made[name] = nil
+    removeState(name, from: association.source)
+  }
+
+  private func removeState(_ name: SAName, from source: VTEP) {
     do throws(KernelError) {
-      try xfrm.remove(
-        source: association.source, destination: association.destination, spi: association.spi.value)
+      try xfrm.remove(source: source, destination: name.destination, spi: name.spi)
     } catch {
       lastError = error
     }
@@ -254,18 +263,21 @@ final class Protection: SADatabase {
   func adopt(local: VTEP, owner: SAOwner) throws(KernelError) -> [AdoptedAssociation] {
     if let old = self.owner, old != owner, let failure = removeAll(keepsLocks: true).first { throw failure }
     self.owner = owner
-    policies = ProtectionPolicies()
-    inboundSPIs = [:]
-    standing = [:]
+    isBlind = true
     // Either lock may have been taken away meanwhile: what the other one closes stays closed by both.
-    for drops in (try? filter?.counters()) ?? [] { adopt(drops.traffic) }
+    if let filter { try adoptFiltered(filter) }
     let sighting = try look()
+    isBlind = false
+    let closed = policies.greKeys
+    policies = ProtectionPolicies()
+    policies.greKeys = closed
+    inboundSPIs = [:]
     for policy in standing.values { adopt(policy.traffic) }
     var outbound: [TunnelEnds: [SPI]] = [:]
     var adopted: [AdoptedAssociation] = []
     for (name, found) in sighting.found.sorted(by: { $0.key.spi < $1.key.spi }) {
       guard let spi = SPI(name.spi), found.source == local || name.destination == local else {
-        try xfrm.remove(source: found.source, destination: name.destination, spi: name.spi)
+        removeState(name, from: found.source)
         continue
       }
       if found.source == local {
@@ -286,6 +298,10 @@ final class Protection: SADatabase {
       }
     }
     return adopted
+  }
+
+  private func adoptFiltered(_ filter: PacketFilterLock) throws(KernelError) {
+    for drops in try filter.counters() { adopt(drops.traffic) }
   }
 
   private func adopt(_ traffic: XFRMPolicy.Traffic) {
@@ -313,13 +329,8 @@ final class Protection: SADatabase {
 
   func repair(_ sighting: SASighting, known: [Association], isInUse: (Association) -> Bool = { _ in true }) {
     let names = Set(known.map { SAName($0) })
-    for (name, found) in sighting.found where !names.contains(name) {
-      do throws(KernelError) {
-        try xfrm.remove(source: found.source, destination: name.destination, spi: name.spi)
-      } catch {
-        lastError = error
-      }
-    }
+    for (name, found) in sighting.found where !names.contains(name) { removeState(name, from: found.source) }
+    let before = policies.outbound
     policies.outbound = [:]
     policies.inbound = []
     inboundSPIs = [:]
@@ -328,7 +339,11 @@ final class Protection: SADatabase {
       case .inbound:
         policies.inbound.insert(association.ends)
         inboundSPIs[association.ends, default: []].insert(association.spi)
-      case .outbound: if isInUse(association) { policies.outbound[association.ends] = association.spi }
+      case .outbound:
+        let ends = association.ends
+        // Two hosts can be known at one address, where one took it over: what frames go by stays.
+        guard isInUse(association), policies.outbound[ends] == nil || association.spi == before[ends] else { continue }
+        policies.outbound[ends] = association.spi
       }
     }
     closeFilter()

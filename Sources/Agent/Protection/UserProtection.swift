@@ -158,11 +158,12 @@ final class UserProtection: SADatabase {
       isChanged = true
     }
     for vtep in Set(all.filter { $0.direction == .outbound }.map(\.vtep)) {
-      let spi = known.first { $0.direction == .outbound && $0.remote == vtep && isInUse($0) }?.spi
-      guard all.first(where: { $0.direction == .outbound && $0.vtep == vtep && $0.isInUse })?.spi != spi else {
-        continue
-      }
-      path.useOutbound(spi, to: vtep)
+      let spis = known.filter { $0.direction == .outbound && $0.remote == vtep && isInUse($0) }.map(\.spi)
+      let present = all.first { $0.direction == .outbound && $0.vtep == vtep && $0.isInUse }?.spi
+      // Two hosts can be known at one address, where one took it over: what frames go by stays.
+      if let present, spis.contains(present) { continue }
+      guard spis.first != present else { continue }
+      path.useOutbound(spis.first, to: vtep)
       isChanged = true
     }
     if isChanged { path.publish() }

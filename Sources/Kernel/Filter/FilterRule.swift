@@ -27,6 +27,8 @@ enum FilterExpression: Hashable {
   case transport(offset: UInt32, length: UInt32)
   /// Goes on if what was loaded are these bytes.
   case equals([UInt8])
+  /// Goes on if what was loaded are not these bytes.
+  case differs([UInt8])
   case counter(packets: UInt64, bytes: UInt64)
   case drop
   /// Something that Weft does not make.
@@ -53,7 +55,7 @@ extension FilterExpression {
     case .meta: "meta"
     case .route: "rt"
     case .transport: "payload"
-    case .equals: "cmp"
+    case .equals, .differs: "cmp"
     case .counter: "counter"
     case .drop: "immediate"
     case .other(let name): name
@@ -73,10 +75,8 @@ extension FilterExpression {
       data.put(NFTA_PAYLOAD_BASE.rawValue, u32: UInt32(NFT_PAYLOAD_TRANSPORT_HEADER.rawValue).bigEndian)
       data.put(NFTA_PAYLOAD_OFFSET.rawValue, u32: offset.bigEndian)
       data.put(NFTA_PAYLOAD_LEN.rawValue, u32: length.bigEndian)
-    case .equals(let bytes):
-      data.put(NFTA_CMP_SREG.rawValue, u32: Self.register.bigEndian)
-      data.put(NFTA_CMP_OP.rawValue, u32: UInt32(NFT_CMP_EQ.rawValue).bigEndian)
-      data.nest(NFTA_CMP_DATA.rawValue) { $0.put(NFTA_DATA_VALUE.rawValue, bytes: bytes) }
+    case .equals(let bytes): Self.putComparison(&data, UInt32(NFT_CMP_EQ.rawValue), bytes)
+    case .differs(let bytes): Self.putComparison(&data, UInt32(NFT_CMP_NEQ.rawValue), bytes)
     case .counter(let packets, let bytes):
       data.put(NFTA_COUNTER_BYTES.rawValue, structure: bytes.bigEndian)
       data.put(NFTA_COUNTER_PACKETS.rawValue, structure: packets.bigEndian)
@@ -87,6 +87,12 @@ extension FilterExpression {
       }
     case .other: break
     }
+  }
+
+  private static func putComparison(_ data: inout NetlinkMessage, _ operation: UInt32, _ bytes: [UInt8]) {
+    data.put(NFTA_CMP_SREG.rawValue, u32: register.bigEndian)
+    data.put(NFTA_CMP_OP.rawValue, u32: operation.bigEndian)
+    data.nest(NFTA_CMP_DATA.rawValue) { $0.put(NFTA_DATA_VALUE.rawValue, bytes: bytes) }
   }
 }
 
@@ -122,10 +128,13 @@ extension FilterExpression {
       return .transport(offset: offset, length: length)
     case "cmp":
       guard fields.number(NFTA_CMP_SREG.rawValue) == register,
-        fields.number(NFTA_CMP_OP.rawValue) == UInt32(NFT_CMP_EQ.rawValue),
         let value = fields.inside(NFTA_CMP_DATA.rawValue, NFTA_DATA_VALUE.rawValue)
       else { return nil }
-      return .equals(Array(value.bytes))
+      switch fields.number(NFTA_CMP_OP.rawValue) {
+      case UInt32(NFT_CMP_EQ.rawValue): return .equals(Array(value.bytes))
+      case UInt32(NFT_CMP_NEQ.rawValue): return .differs(Array(value.bytes))
+      default: return nil
+      }
     case "counter":
       return .counter(
         packets: fields.count(NFTA_COUNTER_PACKETS.rawValue) ?? 0, bytes: fields.count(NFTA_COUNTER_BYTES.rawValue) ?? 0

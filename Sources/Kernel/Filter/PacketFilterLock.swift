@@ -70,45 +70,7 @@ package final class PacketFilterLock {
   private static func rules(udpPort: UInt16, greKeys: Set<UInt32>) -> [FilterRule] {
     let kinds = [XFRMPolicy.Traffic.udp(port: udpPort)] + greKeys.sorted().map(XFRMPolicy.Traffic.gre)
     return [XFRMPolicy.Direction.input, .output].flatMap { direction in kinds.map { rule(direction, $0) } }
-      + kinds.flatMap { kind in Complaint.all.map { rule($0, about: kind) } }
-  }
-
-  /// An ICMP error that the kernel sends for a packet that nobody takes: it quotes what had come inside ESP, and goes in
-  /// clear. So it is where a tunnel of this host is missing that frames would be seen.
-  private struct Complaint {
-    var icmp: UInt8
-    var type: UInt8
-    /// Where the quoted IP header names its protocol, and where the header behind it begins, from the ICMP header on.
-    var quotedProtocol: UInt32
-    var quotedTransport: UInt32
-
-    /// Destination unreachable (RFC 792); the same and parameter problem over IPv6 (RFC 4443).
-    static let all = [
-      Complaint(icmp: UInt8(IPPROTO_ICMP), type: 3, quotedProtocol: 8 + 9, quotedTransport: 8 + 20),
-      Complaint(icmp: UInt8(IPPROTO_ICMPV6), type: 1, quotedProtocol: 8 + 6, quotedTransport: 8 + 40),
-      Complaint(icmp: UInt8(IPPROTO_ICMPV6), type: 4, quotedProtocol: 8 + 6, quotedTransport: 8 + 40),
-    ]
-  }
-
-  private static func rule(_ complaint: Complaint, about traffic: XFRMPolicy.Traffic) -> FilterRule {
-    let quoted: [FilterExpression] =
-      switch traffic {
-      case .udp(let port):
-        [
-          .transport(offset: complaint.quotedProtocol, length: 1), .equals([IPProtocol.udp]),
-          .transport(offset: complaint.quotedTransport + 2, length: 2), .equals(bytes(port)),
-        ]
-      case .gre(let key):
-        [
-          .transport(offset: complaint.quotedProtocol, length: 1), .equals([IPProtocol.gre]),
-          .transport(offset: complaint.quotedTransport + 4, length: 4), .equals(bytes(key)),
-        ]
-      }
-    let error: [FilterExpression] = [
-      .meta(UInt32(NFT_META_L4PROTO.rawValue)), .equals([complaint.icmp]), .transport(offset: 0, length: 1),
-      .equals([complaint.type]),
-    ]
-    return FilterRule(chain: output, expressions: error + quoted + [.counter(packets: 0, bytes: 0), .drop])
+      + Complaint.rules(udpPort: udpPort).map { FilterRule(chain: output, expressions: $0) }
   }
 
   /// "UDP destination port 7679, no IPsec: count, drop"; for GRE the key, which is the second word of a header that has

@@ -12,7 +12,7 @@ final class NetlinkSocket {
   private static let receiveBuffer: Int32 = 4 << 20
 
   private let raw: OpaquePointer
-  private let descriptor: Int32
+  let descriptor: Int32
   private let part: KernelPart
   private var sequence: UInt32 = 0
   private var buffer: UnsafeMutableRawBufferPointer
@@ -256,7 +256,9 @@ final class NetlinkSocket {
         guard header.nlmsg_seq == own else { return }
         if header.nlmsg_flags & UInt16(NLM_F_DUMP_INTR) != 0 { isWhole = false }
         switch Int32(header.nlmsg_type) {
-        case NLMSG_DONE: isDone = true
+        case NLMSG_DONE:
+          isDone = true
+          failure = Self.endOfList(payload)
         case NLMSG_ERROR:
           failure = Self.failure(header, payload, index: 0)
           isDone = true
@@ -270,6 +272,13 @@ final class NetlinkSocket {
       throw .refused(operation: "list", object: what, code: failure.code, message: failure.message, part: part)
     }
     return isWhole
+  }
+
+  /// Why a list broke off in the middle, from the payload of its `NLMSG_DONE`, which is a negated errno then; nil if it
+  /// did not.
+  static func endOfList(_ payload: UnsafeRawBufferPointer) -> Failure? {
+    guard payload.count >= 4, case let code = payload.loadUnaligned(as: Int32.self), code < 0 else { return nil }
+    return Failure(index: 0, code: 0 &- code, message: nil)
   }
 
   /// Walks the messages of one datagram; stops at the first that does not fit.

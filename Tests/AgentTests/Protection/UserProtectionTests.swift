@@ -56,6 +56,21 @@ import Wire
     #expect(protection.look().stands(first))
   }
 
+  @Test("Of two hosts that are known at one address, the one that frames go to keeps them, whichever comes first")
+  func twoHostsAtOneAddress() throws {
+    defer { path.stop() }
+    let (old, new) = (try association(.outbound, 0x1001), try association(.outbound, 0x1002))
+    for (association, byte) in [(old, UInt8(1)), (new, 2)] {
+      #expect(protection.switchOutbound(to: association, key: key(byte)) == .done)
+    }
+    for known in [[old, new], [new, old]] {
+      protection.repair(protection.look(), known: known, isInUse: { _ in true })
+      #expect(outboundInUse == new.spi)
+    }
+    protection.repair(protection.look(), known: [old], isInUse: { _ in true })
+    #expect(outboundInUse == old.spi, "the other one is gone")
+  }
+
   @Test func aKeyThatIsNoneIsRefused() throws {
     defer { path.stop() }
     #expect(protection.install(try association(.inbound, 0x1001), key: [1, 2, 3]) == .refused)

@@ -28,15 +28,7 @@ import Wire
             udp dport 7679 rt ipsec missing counter drop
             meta l4proto gre @th,32,32 0x4d rt ipsec missing counter drop
             meta l4proto gre @th,32,32 0xabcdef rt ipsec missing counter drop
-            meta l4proto icmp @th,0,8 3 @th,136,8 17 @th,240,16 7679 counter drop
-            meta l4proto icmpv6 @th,0,8 1 @th,112,8 17 @th,400,16 7679 counter drop
-            meta l4proto icmpv6 @th,0,8 4 @th,112,8 17 @th,400,16 7679 counter drop
-            meta l4proto icmp @th,0,8 3 @th,136,8 47 @th,256,32 0x4d counter drop
-            meta l4proto icmpv6 @th,0,8 1 @th,112,8 47 @th,416,32 0x4d counter drop
-            meta l4proto icmpv6 @th,0,8 4 @th,112,8 47 @th,416,32 0x4d counter drop
-            meta l4proto icmp @th,0,8 3 @th,136,8 47 @th,256,32 0xabcdef counter drop
-            meta l4proto icmpv6 @th,0,8 1 @th,112,8 47 @th,416,32 0xabcdef counter drop
-            meta l4proto icmpv6 @th,0,8 4 @th,112,8 47 @th,416,32 0xabcdef counter drop
+            \(Self.complaintRules)
           }
         }
         END
@@ -47,35 +39,83 @@ import Wire
     }
   }
 
+  /// In the language of the nft program, one a line: offsets in bits from the ICMP header on.
+  private static var complaintRules: String {
+    let gre = "0x20006558 counter drop"
+    let v4 = (5...15).flatMap { words in
+      let start = "meta l4proto icmp @th,0,8 3"
+      let (version, behind) = ("@th,64,8 \(0x40 + words)", 64 + 32 * words)
+      return [
+        "\(start) \(version) @th,136,8 17 @th,\(behind + 16),16 7679 counter drop",
+        "\(start) \(version) @th,8,8 != 4 @th,136,8 47 @th,\(behind),32 \(gre)",
+      ]
+    }
+    let types = [1, 4].map { "meta l4proto icmpv6 @th,0,8 \($0) @th,112,8" }
+    let v6 = types.flatMap { ["\($0) 17 @th,400,16 7679 counter drop", "\($0) 47 @th,384,32 \(gre)"] }
+    let extended = types.flatMap { type in [0, 43, 60].map { "\(type) \($0) counter drop" } }
+    return (v4 + v6 + extended).joined(separator: "\n")
+  }
+
+  private static let vxlan: [UInt8] = [0x12, 0x34, 0x1d, 0xff, 0, 60, 0, 0]
+  private static let gre: [UInt8] = [0x20, 0, 0x65, 0x58, 0, 0, 0, 77]
+
   /// The kernel answers a packet that nobody takes with an error that quotes it, and what came inside ESP would leave in
   /// clear by it.
   @Test("An ICMP error that quotes a protected packet does not leave, others do", arguments: [false, true])
   func quotedPackets(isV6: Bool) throws {
     try Namespace().run {
       let lock = try PacketFilterLock()
-      try lock.ensure(udpPort: 7679, greKeys: [77])
-      let vxlan: [UInt8] = [0x12, 0x34, 0x1d, 0xff, 0, 60, 0, 0]
-      let gre: [UInt8] = [0x20, 0, 0x65, 0x58, 0, 0, 0, 77]
-      #expect(Self.send(quoting: vxlan, protocol: 17, isV6: isV6) == EPERM)
-      #expect(Self.send(quoting: gre, protocol: 47, isV6: isV6) == EPERM)
-      let (other, otherKey): ([UInt8], [UInt8]) = (
-        [0x1d, 0xff, 0x12, 0x34, 0, 60, 0, 0], [0x20, 0, 0x65, 0x58, 0, 0, 0, 78]
+      try lock.ensure(udpPort: 7679, greKeys: [])
+      #expect(Self.send(quoting: Self.vxlan, protocol: 17, isV6: isV6) == EPERM)
+      #expect(Self.send(quoting: Self.gre, protocol: 47, isV6: isV6) == EPERM, "a key that is closed no more")
+      let (answer, tunnelOfIP): ([UInt8], [UInt8]) = (
+        [0x1d, 0xff, 0x12, 0x34, 0, 60, 0, 0], [0x20, 0, 8, 0, 0, 0, 0, 77]
       )
-      #expect(Self.send(quoting: other, protocol: 17, isV6: isV6) == 0)
-      #expect(Self.send(quoting: otherKey, protocol: 47, isV6: isV6) == 0)
+      #expect(Self.send(quoting: answer, protocol: 17, isV6: isV6) == 0)
+      #expect(Self.send(quoting: tunnelOfIP, protocol: 47, isV6: isV6) == 0)
+      #expect(Self.send(quoting: Self.gre, protocol: 6, isV6: isV6) == 0)
       try lock.remove()
-      #expect(Self.send(quoting: vxlan, protocol: 17, isV6: isV6) == 0)
+      #expect(Self.send(quoting: Self.vxlan, protocol: 17, isV6: isV6) == 0)
     }
   }
 
-  /// Sends a "destination unreachable" to this host itself.
+  @Test("Options that somebody puts before ESP do not help such an error out") func quotedOptions() throws {
+    try Namespace().run {
+      try PacketFilterLock().ensure(udpPort: 7679, greKeys: [])
+      for words in 6...15 {
+        let options = [UInt8](repeating: 1, count: 4 * words - 20)
+        #expect(Self.send(quoting: Self.vxlan, protocol: 17, isV6: false, options: options) == EPERM, "\(words)")
+        #expect(Self.send(quoting: Self.gre, protocol: 47, isV6: false, options: options) == EPERM, "\(words)")
+      }
+      for header in [UInt8(0), 43, 60] {
+        let options: [UInt8] = [17, 0, 1, 4, 0, 0, 0, 0]
+        #expect(Self.send(quoting: options + Self.vxlan, protocol: header, isV6: true) == EPERM, "\(header)")
+      }
+    }
+  }
+
+  @Test("Of tunnels of others whose packets this host passes on, senders still hear which length fits") func lengths()
+    throws
+  {
+    try Namespace().run {
+      try PacketFilterLock().ensure(udpPort: 7679, greKeys: [])
+      #expect(Self.send(quoting: Self.gre, protocol: 47, isV6: false, code: 4) == 0)
+      #expect(Self.send(quoting: Self.gre, protocol: 47, isV6: true, type: 2, code: 0) == 0)
+    }
+  }
+
+  /// Sends an ICMP error, unless told otherwise a "port unreachable", to this host itself.
   ///
   /// - Returns: 0, or the errno.
-  private static func send(quoting transport: [UInt8], protocol number: UInt8, isV6: Bool) -> Int32 {
+  private static func send(
+    quoting transport: [UInt8], protocol number: UInt8, isV6: Bool, type: UInt8? = nil, code: UInt8? = nil,
+    options: [UInt8] = []
+  ) -> Int32 {
     var header = [UInt8](repeating: 0, count: isV6 ? 40 : 20)
-    header[0] = isV6 ? 0x60 : 0x45
+    header[0] = isV6 ? 0x60 : 0x45 + UInt8(options.count / 4)
     header[isV6 ? 6 : 9] = number
-    let packet = [isV6 ? 1 : 3, isV6 ? 4 : 3, 0, 0, 0, 0, 0, 0] + header + transport
+    let packet =
+      [type ?? (isV6 ? 1 : 3), code ?? (isV6 ? 4 : 3), 0, 0, 0, 0, 0, 0] + header + options + transport
     let socket = socket(
       isV6 ? AF_INET6 : AF_INET, Int32(SOCK_RAW.rawValue), Int32(isV6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
     guard socket >= 0 else { return errno }

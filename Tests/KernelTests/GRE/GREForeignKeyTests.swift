@@ -48,6 +48,7 @@ import Wire
   private func reconcile(_ side: KernelSide, _ inputs: [NetworkPlanInput], gone: Set<NetworkID> = []) throws {
     try side.refresh(inputs, host: .test)
     side.closeBefore(inputs)
+    side.openFreed()
     let outcome = side.bringAbout(inputs, gone: gone, host: .test, now: .test, keeps: keepsNothing)
     #expect(outcome.failures.isEmpty && outcome.complaints.isEmpty)
   }
@@ -60,12 +61,25 @@ import Wire
       #expect(protection.isClosed(own) && protection.isClosed(foreign))
       try reconcile(side, [], gone: [.test])
       #expect(!protection.isClosed(own) && protection.isClosed(foreign))
-      #expect(try closesByPolicy(Self.foreign) && closesByFilter(Self.foreign))
+      #expect(try closesByPolicy(Self.foreign))
+      #expect(try closesByFilter(Self.foreign))
       #expect(try side.network.link(named: "wr2r.2") != nil, "it is not this pool's to remove")
       try sh("ip link del wr2r.2")
       try reconcile(side, [])
       #expect(!protection.isClosed(foreign))
       #expect(try !closesByPolicy(Self.foreign) && !closesByFilter(Self.foreign))
+    }
+  }
+
+  @Test func theyStayClosedAsLongAsNobodyCouldLookWhetherTheirTunnelStands() throws {
+    try withLeftTunnel(alias: nil) { side, protection in
+      let outcome = side.bringAbout([try input()], gone: [], host: .test, now: .test, keeps: keepsNothing)
+      #expect(outcome.failures.isEmpty)
+      #expect(try protection.isClosed(.test(77)) && protection.isClosed(.test(Self.foreign)))
+      #expect(try closesByPolicy(Self.foreign))
+      #expect(try closesByFilter(Self.foreign))
+      try reconcile(side, [input()])
+      #expect(try protection.isClosed(.test(Self.foreign)))
     }
   }
 
