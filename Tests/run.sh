@@ -201,9 +201,9 @@ if wanted lab; then
   release_build || give_up "the release build for the kernel lab"
   release=$(swift build -c release --show-bin-path)
   say "kernel lab: KernelTests"
-  count "KernelTests in the lab" 900 env WEFT_LAB_SECONDS=900 WEFT_BIN_DIR="$release" Tests/Lab/run.sh '^KernelTests\.'
+  count "KernelTests in the lab" 1800 env WEFT_LAB_SECONDS=1800 WEFT_BIN_DIR="$release" Tests/Lab/run.sh '^KernelTests\.'
   say "kernel lab: encrypted networks"
-  count "EndToEndTests in the lab" 2400 env WEFT_LAB_SECONDS=2400 WEFT_LAB_OUTPUT="$logs/lab" WEFT_BIN_DIR="$release" \
+  count "EndToEndTests in the lab" 3600 env WEFT_LAB_SECONDS=3600 WEFT_LAB_OUTPUT="$logs/lab" WEFT_BIN_DIR="$release" \
     Tests/Lab/run.sh '^EndToEndTests\.EndToEnd/Encrypted' --no-parallel
   check "another implementation of ESP opens the packets" Tests/Lab/open-esp.py "$logs/lab"
 fi

@@ -226,6 +226,9 @@ run_streams() {
     fail "iperf3 failed: $(jq -r '.error // empty' "$4") $(< "$4.errors")"
 }
 
+# iperf3 opens its port anew behind each run.
+listens() { [[ $(ip netns exec "$(vm 2)" ss -Hltn) == *:5201* ]]; }
+
 # sample PATH WHAT VALUE...: what they are, throughput-table.awk tells.
 sample() { echo "$*" >> "$work/samples"; }
 
@@ -243,6 +246,7 @@ measure_rest() { # measure_rest PATH
 
 measure_streams() { # measure_streams PATH STREAMS DIRECTION
   local before after ping trips
+  eventually 10 "iperf3 listens again" listens
   start pings "$(vm 1)" ping -n -i 0.01 "$(inner 2)"
   ping=$started
   before=$(used)
@@ -309,7 +313,7 @@ measure() { # measure PATH
     ip netns exec "$(vm 1)" ping -q -c 1 -W 1 -M "do" -s $((mtu - 28)) "$(inner 2)"
   witness "$path"
   start iperf "$(vm 2)" iperf3 -s
-  eventually 10 "iperf3 listens" ip netns exec "$(vm 1)" bash -c "true <> /dev/tcp/$(inner 2)/5201"
+  eventually 10 "iperf3 listens" listens
   sample "$path mtu $mtu $(idle)"
   measure_rest "$path"
   for count in "${streams[@]}"; do

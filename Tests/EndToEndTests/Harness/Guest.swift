@@ -106,12 +106,18 @@ final class Guest {
 
   /// A live migration: the new VIF is there first, then the guest runs behind it and announces itself, then the old VIF
   /// goes.
-  func migrate(to host: TestHost, _ network: NetworkView) throws {
+  ///
+  /// - Returns: how long the guest itself took to change over, in seconds.
+  @discardableResult
+  func migrate(to host: TestHost, _ network: NetworkView) throws -> Double {
     let old = connected()
     let new = try plug(into: host, network)
+    let start = Clock.now
     try connect(new)
     try announce()
+    let own = Clock.now - start
     if let old { try unplug(old) }
+    return own
   }
 
   // MARK: Traffic
@@ -151,7 +157,8 @@ final class Guest {
   func ping(_ address: String, every seconds: Double, mark: [UInt8] = [], in pool: TestPool) throws -> ContinuousPing {
     let pattern = mark.isEmpty ? [] : ["-p", mark.map { hexByte(Int($0)) }.joined()]
     return ContinuousPing(
-      try pool.start(["ping", "-n", "-D", "-i", "\(seconds)"] + pattern + [address], in: namespace, name: "ping"))
+      try pool.start(["ping", "-n", "-D", "-i", "\(seconds)"] + pattern + [address], in: namespace, name: "ping"),
+      every: seconds)
   }
 
   func close() { sockets.removeAll() }

@@ -20,6 +20,9 @@ final class TestHost {
   var launcher: [String] = []
   let directory: String
   private(set) var agent: Child?
+  /// How long its agent was away the last time: from the order to end until the next one answered, in seconds.
+  private(set) var away = 0.0
+  private var ended: Double?
   /// The agent is meant to run: that it does is checked when the test ends.
   private(set) var isMeantToRun = false
 
@@ -67,11 +70,13 @@ final class TestHost {
       guard child.isRunning else { throw Failure("weftd ended with \(child.status ?? -1)") }
       return try attempt("pool", "status").status == 0
     }
+    if let ended { away = Clock.now - ended }
   }
 
   /// kill -9.
   func crashAgent() {
     isMeantToRun = false
+    ended = Clock.now
     agent?.signal(SIGKILL)
     agent?.wait(within: 10)
   }
@@ -79,6 +84,7 @@ final class TestHost {
   /// SIGTERM, and it has to end cleanly.
   func stopAgent() throws {
     isMeantToRun = false
+    ended = Clock.now
     agent?.signal(SIGTERM)
     let status = agent?.wait(within: 15)
     guard status == 0 else {

@@ -55,7 +55,7 @@ extension EndToEnd.Encrypted {
       try pool.expectKeys()
       for ping in pings {
         try ping.proceed(50)
-        try ping.stop().expectAgentRestart("drops: \(pool.ipsecDrops())")
+        try ping.stop().expectAgentRestart(of: host, "drops: \(pool.ipsecDrops())")
       }
     }
 

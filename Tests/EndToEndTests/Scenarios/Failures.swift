@@ -11,6 +11,7 @@ extension EndToEnd {
         let blue = try pool.network("blue")
         let guests = try (1...3).map { try pool.guest(on: pool[$0], blue) }
         try expectAllReach(guests)
+        for guest in guests { try pool.expect(guest.mac, in: blue, on: pool[guest.number]) }
         let before = try kernelState(pool[1], blue)
         let pings = try [(0, 1), (2, 0)].map { try guests[$0].ping(guests[$1].ipv4, every: 0.01, in: pool) }
         for ping in pings { try ping.proceed(30) }
@@ -21,7 +22,7 @@ extension EndToEnd {
         for guest in guests { try pool.expect(guest.mac, in: blue, on: pool[guest.number]) }
         for ping in pings {
           try ping.proceed(100)
-          try ping.stop().expectAgentRestart()
+          try ping.stop().expectAgentRestart(of: pool[1])
         }
         #expect(try kernelState(pool[1], blue) == before)
       }
@@ -33,6 +34,7 @@ extension EndToEnd {
         let blue = try pool.network("blue")
         let guests = try (1...2).map { try pool.guest(on: pool[$0], blue) }
         try expectAllReach(guests)
+        for guest in guests { try pool.expect(guest.mac, in: blue, on: pool[guest.number]) }
         let before = try kernelState(pool[1], blue)
         let ping = try guests[1].ping(guests[0].ipv4, every: 0.01, in: pool)
         try ping.proceed(20)
@@ -43,7 +45,7 @@ extension EndToEnd {
         try pool[1].start()
         try pool.settle()
         try ping.proceed(50)
-        try ping.stop().expectAgentRestart()
+        try ping.stop().expectAgentRestart(of: pool[1])
         #expect(try kernelState(pool[1], blue) == before)
       }
     }

@@ -169,8 +169,8 @@ extension EndToEnd {
         let greens = try (1...2).map { try pool.guest(on: pool[3 - $0], green, mac: "00:16:3e:aa:00:0\($0)") }
         try expectAllReach(blues)
         try expectAllReach(greens)
-        #expect(try pool[1].binding(blues[0].mac, in: "blue")?.host == "host1")
-        #expect(try pool[1].binding(greens[0].mac, in: "green")?.host == "host2")
+        try pool.expect(blues[0].mac, in: blue, on: pool[1])
+        try pool.expect(greens[0].mac, in: green, on: pool[2])
         for (sender, receiver, strangers) in [(blues[0], blues[1], greens), (greens[0], greens[1], blues)] {
           for destination in [Frame.broadcast, receiver.mac] {
             let mark = Frame.mark("from \(sender.number) to \(destination)")
@@ -202,9 +202,10 @@ extension EndToEnd {
         try eventually(within: 5, "by its second VIF, in another network") { greenPeer.reaches(guest.address(1)) }
         try eventually(within: 5, "by its third VIF, in the first network again") { bluePeer.reaches(guest.address(2)) }
         for (device, network) in [(0, "blue"), (1, "green"), (2, "blue")] {
-          let binding = try pool[2].binding(guest.mac(device), in: network)
-          #expect(binding?.vif == guest.connected(device)?.name)
-          #expect(binding?.host == "host1")
+          try eventually(within: 5, "host2 knows the VIF of device \(device)") {
+            let binding = try pool[2].binding(guest.mac(device), in: network)
+            return binding?.host == "host1" && binding?.vif == guest.connected(device)?.name
+          }
         }
         #expect(try pool[2].binding(guest.mac(1), in: "blue") == nil)
       }

@@ -213,7 +213,7 @@ import Wire
           uniqueKeysWithValues: try lock.counters().filter { $0.traffic == .udp(port: 7679) }
             .map { ($0.direction, $0.packets) })
       }
-      #expect(try counts() == [.output: 1, .input: 1])
+      #expect(try eventually { try counts() == [.output: 1, .input: 1] })
       #expect(try lock.ensure(udpPort: 7679, greKeys: [5]))
       #expect(try counts() == [.output: 1, .input: 1])
       #expect(pings("192.0.2.2"))

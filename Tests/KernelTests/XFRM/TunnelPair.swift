@@ -63,7 +63,10 @@ final class TunnelPair {
           """)
       }
     }
+    // The underlay's neighbours are known before a test sends something that has to be there within a second.
+    let isThere = try a.run { pings(addresses[1]) }
     witness = try b.run { try UnderlayWitness("eth0") }
+    try #require(isThere)
   }
 
   /// Whether the hosts reach each other through the tunnel.
