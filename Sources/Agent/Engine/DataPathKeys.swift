@@ -8,6 +8,8 @@ struct DataPathKeys {
   private(set) var epochKey = EpochKey()
   /// What an earlier run left is known.
   var haveAdopted = false
+  /// Where hosts were that went for good before that: nothing that was left of them is taken up.
+  var leftAddresses: Set<VTEP> = []
   /// Nothing tells of what others change, as monitors broke and could not be made anew.
   var lacksMonitors = false
   /// What the core wants said, in order. It goes out behind the statements of the turn, so that whoever reads of an SA of

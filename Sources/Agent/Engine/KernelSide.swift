@@ -32,7 +32,7 @@ final class KernelSide {
   var protectedGRE: [NetworkID: VNI] = [:]
   /// The closed keys of tunnels by GRE that are not this pool's.
   var foreignGRE: Set<VNI> = []
-  /// All tunnels were looked at since this host became a member.
+  /// All tunnels were looked at since this host became a member, and since it is known what an earlier run closed.
   var areTunnelsKnown = false
   /// Networks that are known to be in clear.
   var clearNetworks: Set<NetworkID> = []
@@ -181,6 +181,8 @@ final class KernelSide {
     self.pool = pool
     applier = OverlayApplier(kernel: network, pool: pool, userPath: userPath)
     observed = OverlayState()
+    protectedGRE = [:]
+    foreignGRE = []
     areTunnelsKnown = false
   }
 

@@ -26,6 +26,7 @@ extension Node {
     do {
       let owner = SAOwner(pool: trust.pool, host: identity.hostID)
       let found = try associations.adopt(local: around.kernel.underlay.address, owner: owner)
+        .filter { keys?.leftAddresses.contains($0.remote) != true }
       keys?.haveAdopted = true
       // Which of the keys that were found closed are still needed is for a look to come.
       around.kernel.areTunnelsKnown = false
@@ -97,6 +98,7 @@ extension Node {
   /// A host is gone for good: what an earlier run of this agent had with its address goes, too.
   func forgetKeys(of host: HostID, now: Instant) {
     guard keys != nil else { return }
+    if keys?.haveAdopted == false, let vtep = vtep(of: host) { keys?.leftAddresses.insert(vtep) }
     if registry.epochKey(of: host) == nil, let vtep = vtep(of: host) {
       let last = Peer(epoch: Epoch(boot: Boot(counter: 0, nonce: 0), number: 0), vtep: vtep, isReachable: false)
       perform(keys?.core.peer(host, last, now: now), now: now)
@@ -292,6 +294,7 @@ extension Node {
       }
       keys?.lacksMonitors = false
     } catch {
+      keys?.lacksMonitors = true
       around.log.critical("\(error)")
     }
   }
@@ -333,11 +336,16 @@ extension Node {
   /// Compares SAs and policies with what stands: policies are set again, an SA that is gone is made up for by new keys.
   func reconcileKeys(_ now: Instant) {
     adoptKeys(now)
-    guard let associations = around.kernel.associations, keys?.haveAdopted == true else { return }
+    guard let associations = around.kernel.associations, keys != nil else { return }
     if keys?.lacksMonitors == true { watchProtectionAnew() }
     let sighting: SASighting
     do { sighting = try associations.look() } catch {
       around.log.error("\(error)")
+      return
+    }
+    guard keys?.haveAdopted == true else {
+      // Nothing of an earlier run may go yet. What closes is set again with the networks.
+      markEncryptedNetworks()
       return
     }
     let core = keys?.core

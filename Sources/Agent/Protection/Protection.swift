@@ -261,9 +261,9 @@ final class Protection: SADatabase {
   }
 
   func adopt(local: VTEP, owner: SAOwner) throws(KernelError) -> [AdoptedAssociation] {
+    isBlind = true
     if let old = self.owner, old != owner, let failure = removeAll(keepsLocks: true).first { throw failure }
     self.owner = owner
-    isBlind = true
     // Either lock may have been taken away meanwhile: what the other one closes stays closed by both.
     if let filter { try adoptFiltered(filter) }
     let sighting = try look()

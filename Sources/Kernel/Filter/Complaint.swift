@@ -25,8 +25,9 @@ struct Complaint {
   private static let overIPv6 = [UInt8(1), 4].map {
     Complaint(icmp: UInt8(IPPROTO_ICMPV6), type: $0, quotedProtocol: 8 + 6, quotedTransport: 8 + 40)
   }
-  /// Of IPv6, which may stand before ESP: hop-by-hop options, routing, destination options (RFC 8200, section 4.1).
-  private static let extensions: [UInt8] = [0, 43, 60]
+  /// Of IPv6, which may stand before ESP: hop-by-hop options, routing, a fragment that is the whole packet (RFC 6946),
+  /// which the kernel leaves there, destination options (RFC 8200, section 4.1).
+  private static let extensions: [UInt8] = [0, 43, 44, 60]
   /// With a key, Ethernet inside (RFC 2890): what all tunnels by GRE of this kind send, whatever their key. A key that is
   /// not used here any more may still be used by another host.
   private static let gre: [UInt8] = [0x20, 0, 0x65, 0x58]

@@ -116,6 +116,7 @@ extension ContinuousPing.Report {
       let away = "the agent was away for \(Int(host.away * 1000)) ms: \(self)"
       print(away)
       #expect(gap < host.away + 1.5 * TestRun.patience, "\(away)", sourceLocation: sourceLocation)
+      #expect(host.away < 10 * TestRun.patience, "\(away)", sourceLocation: sourceLocation)
     }
   }
 }

@@ -71,6 +71,7 @@ final class TestHost {
       return try attempt("pool", "status").status == 0
     }
     if let ended { away = Clock.now - ended }
+    ended = nil
   }
 
   /// kill -9.

@@ -150,7 +150,10 @@ extension EndToEnd {
         }
         let pings = try [(0, 1), (2, 3)].map { try guests[$0].ping(guests[$1].ipv4, every: 0.1, in: pool) }
         while Clock.now < start + 60 { usleep(100_000) }
-        for ping in pings { #expect(try ping.stop().lost == 0) }
+        for ping in pings {
+          try ping.proceed(5)
+          #expect(try ping.stop().lost == 0)
+        }
 
         try pool.heal(pool[3], pool[4])
         let healed = Clock.now

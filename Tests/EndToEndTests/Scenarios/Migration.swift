@@ -66,6 +66,7 @@ extension EndToEnd {
         try always(for: 2, "the MAC stays on host1") {
           try pool.hosts.allSatisfy { try $0.binding(guest.mac, in: "blue")?.host == "host1" }
         }
+        try ping.proceed(20)
         #expect(try ping.stop().lost == 0)
       }
     }
@@ -197,6 +198,7 @@ extension EndToEnd {
           try copy.announce()
           usleep(20_000)
         }
+        try ping.proceed(20)
         #expect(try ping.stop().lost == 0)
         let sequence = try #require(try pool[3].binding(mac, in: "blue")?.sequence)
         #expect(sequence <= 64, "the claims ran up to \(sequence)")

@@ -52,7 +52,7 @@ import Wire
     }
     let types = [1, 4].map { "meta l4proto icmpv6 @th,0,8 \($0) @th,112,8" }
     let v6 = types.flatMap { ["\($0) 17 @th,400,16 7679 counter drop", "\($0) 47 @th,384,32 \(gre)"] }
-    let extended = types.flatMap { type in [0, 43, 60].map { "\(type) \($0) counter drop" } }
+    let extended = types.flatMap { type in [0, 43, 44, 60].map { "\(type) \($0) counter drop" } }
     return (v4 + v6 + extended).joined(separator: "\n")
   }
 
@@ -87,7 +87,7 @@ import Wire
         #expect(Self.send(quoting: Self.vxlan, protocol: 17, isV6: false, options: options) == EPERM, "\(words)")
         #expect(Self.send(quoting: Self.gre, protocol: 47, isV6: false, options: options) == EPERM, "\(words)")
       }
-      for header in [UInt8(0), 43, 60] {
+      for header in [UInt8(0), 43, 44, 60] {
         let options: [UInt8] = [17, 0, 1, 4, 0, 0, 0, 0]
         #expect(Self.send(quoting: options + Self.vxlan, protocol: header, isV6: true) == EPERM, "\(header)")
       }

@@ -94,7 +94,7 @@ import Wire
     try kernels.a.add(next)
     let flood = try Flood(pair, count: 400)
     var turns = 0
-    while try !flood.isOver() {
+    while turns < 4000, try !flood.isOver() {
       for _ in 0..<5 {
         turns += 1
         let spi: UInt32 = turns.isMultiple(of: 2) ? 0x1000 : 0x2000
