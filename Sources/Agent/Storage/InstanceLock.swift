@@ -29,7 +29,7 @@ package final class InstanceLock {
     let address = [0] + Array(name.utf8)
     let listener = weft_unix_socket(address, UInt32(address.count), 1)
     guard listener >= 0 else {
-      close(file)
+      Self.giveBack(file)
       guard listener == -EADDRINUSE else {
         throw .state(.system("the lock of this network namespace", SystemCallError("bind", code: -listener)))
       }
@@ -44,6 +44,12 @@ package final class InstanceLock {
 
   deinit {
     close(fileDescriptor)
+    Self.giveBack(file)
+  }
+
+  /// A program that another thread is starting has a copy of the descriptor for a moment, and with it the lock.
+  private static func giveBack(_ file: Int32) {
+    flock(file, LOCK_UN)
     close(file)
   }
 
