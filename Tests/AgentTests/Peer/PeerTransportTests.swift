@@ -231,7 +231,7 @@ import Wire
     let client = try pool.credentials(1)
     @Sendable func call(_ endpoint: Endpoint) async throws -> [UInt8] {
       try await PeerClient.call(
-        endpoint, credentials: client, expecting: .anyMember, request: [1, 2, 3], timeout: .seconds(5))
+        endpoint, credentials: client, expecting: .anyMember, request: [1, 2, 3], timeout: .seconds(20))
     }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await server.run() }

@@ -100,7 +100,11 @@ final class RawListener: Sendable {
     }
   }
 
-  deinit { close(descriptor) }
+  /// A program that another test is starting has a copy of the descriptor for a moment: nobody listens by it either.
+  deinit {
+    shutdown(descriptor, Int32(SHUT_RDWR))
+    close(descriptor)
+  }
 
   /// Answers one client with `bytes` after its first words, and closes.
   func answerOnce(_ bytes: [UInt8]) throws {
