@@ -115,7 +115,7 @@ let package = Package(
     .testTarget(
       name: "AgentTests",
       dependencies: [
-        "Agent", "CLinux", "DataPath", "Membership", "Registry", "Trust", "Wire",
+        "Agent", "CLinux", "DataPath", "Membership", "Namespaces", "Registry", "Trust", "Wire",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
